@@ -1,0 +1,129 @@
+/** How the package speaks of itself: events with stable codes, on a diagnostics channel and to one sink. */
+
+import { channel } from 'node:diagnostics_channel';
+import { writeSync } from 'node:fs';
+
+/** Every code that the package can report, and the event that it belongs to. `docs/troubleshooting.md` explains each. */
+export const diagnosticCodes = {
+  CONNECTED: 'connected',
+  BROKER_UNREACHABLE: 'disconnected',
+  BROKER_HOST_UNKNOWN: 'disconnected',
+  BROKER_NOT_TLS: 'disconnected',
+  BROKER_WANTS_TLS: 'disconnected',
+  BROKER_CERTIFICATE_REFUSED: 'disconnected',
+  CONNECTION_LOST: 'disconnected',
+  BROKER_ERROR: 'retry',
+  BROKER_THROTTLED: 'retry',
+  REQUEST_TIMED_OUT: 'retry',
+  TOPIC_UNKNOWN: 'retry',
+  TOPIC_WRITE_DENIED: 'retry',
+  TOPIC_RECREATED: 'retry',
+  IDEMPOTENCE_DENIED: 'retry',
+  CLOCK_SKEW: 'retry',
+  PRODUCER_FENCED: 'retry',
+  POSSIBLY_REPEATED: 'retry',
+  BUFFER_FULL: 'overflow',
+  RECORD_TOO_LARGE: 'dead-letter',
+  RECORD_INVALID: 'dead-letter',
+  RECORD_UNREADABLE: 'dead-letter',
+  DEAD_LETTER_UNWRITABLE: 'dead-letter',
+  TRANSFORM_FAILED: 'dead-letter',
+  NOT_DELIVERED: 'unresolved',
+  TOKEN_REFRESHED: 'token-refreshed',
+  TOKEN_ROTATED: 'token-refreshed',
+  TOKEN_ENDPOINT_UNAVAILABLE: 'token-rejected',
+  TOKEN_REFUSED_BY_BROKER: 'token-rejected',
+  REFRESH_TOKEN_INVALID: 'token-rejected',
+  CREDENTIALS_MISSING: 'token-rejected',
+} as const satisfies Record<string, DiagnosticName>;
+
+/** Name of a diagnostic event. */
+export type DiagnosticName =
+  | 'connected'
+  | 'disconnected'
+  | 'retry'
+  | 'overflow'
+  | 'dead-letter'
+  | 'unresolved'
+  | 'token-refreshed'
+  | 'token-rejected';
+
+/** Stable code of a diagnostic event. */
+export type DiagnosticCode = keyof typeof diagnosticCodes;
+
+/** What a diagnostic event carries beside its text. Never a secret. */
+export type DiagnosticDetail = Readonly<Record<string, string | number | boolean | null>>;
+
+/** One thing that the package has to say about itself. */
+export interface DiagnosticEvent {
+  readonly event: DiagnosticName;
+  readonly code: DiagnosticCode;
+  /** One or two sentences: what happened, to what, and what to do. */
+  readonly message: string;
+  /** Milliseconds since the epoch. */
+  readonly time: number;
+  readonly detail: DiagnosticDetail;
+}
+
+/** Where diagnostics go: the default export of a `diagnostics` module has this shape too. */
+export type DiagnosticSink = (event: DiagnosticEvent) => void;
+
+/** Name of the `node:diagnostics_channel` on which every event is published. */
+export const diagnosticsChannelName = 'diaspora-logger';
+
+/** Least time between two lines of one code on stderr, in milliseconds. */
+const stderrIntervalMs = 30_000;
+
+/** Publishes events. A sink that throws is ignored: what the package says of itself must never hurt the app. */
+export class Diagnostics {
+  readonly #channel = channel(diagnosticsChannelName);
+  readonly #sinks: DiagnosticSink[];
+
+  constructor(...sinks: DiagnosticSink[]) {
+    this.#sinks = sinks;
+  }
+
+  emit(code: DiagnosticCode, message: string, detail: DiagnosticDetail = {}): void {
+    const event: DiagnosticEvent = {
+      event: diagnosticCodes[code],
+      code,
+      message,
+      time: Date.now(),
+      detail,
+    };
+    for (const sink of this.#sinks) {
+      try {
+        sink(event);
+      } catch {
+        // See the class comment.
+      }
+    }
+    if (this.#channel.hasSubscribers) this.#channel.publish(event);
+  }
+}
+
+/** Codes that are news rather than trouble: not written to stderr. */
+const quietOnStderr: ReadonlySet<DiagnosticCode> = new Set(['CONNECTED', 'TOKEN_REFRESHED']);
+
+/**
+ * Writes one line a code each 30 s to stderr, with the number of lines held back since the last.
+ * `fs.writeSync(2)`, because a worker's `process.stderr` waits for the main thread's event loop.
+ */
+export function stderrSink(
+  write: (line: string) => void = (line) => writeSync(2, line),
+): DiagnosticSink {
+  const seen = new Map<DiagnosticCode, { lastAt: number; heldBack: number }>();
+  return ({ code, message, time }) => {
+    if (quietOnStderr.has(code)) return;
+    const entry = seen.get(code);
+    if (entry && time - entry.lastAt < stderrIntervalMs) {
+      entry.heldBack += 1;
+      return;
+    }
+    const more = entry?.heldBack
+      ? ` (${entry.heldBack} more of this kind since the last line)`
+      : '';
+    seen.set(code, { lastAt: time, heldBack: 0 });
+    write(`diaspora-logger ${code}: ${message}${more}\n`);
+  };
+}
