@@ -11,6 +11,10 @@ export const diagnosticCodes = {
   BROKER_NOT_TLS: 'disconnected',
   BROKER_WANTS_TLS: 'disconnected',
   BROKER_CERTIFICATE_REFUSED: 'disconnected',
+  CLIENT_CERTIFICATE_REFUSED: 'disconnected',
+  SIGN_IN_REFUSED: 'disconnected',
+  BROKER_TOO_OLD: 'disconnected',
+  PROTOCOL_VIOLATION: 'disconnected',
   CONNECTION_LOST: 'disconnected',
   BROKER_ERROR: 'retry',
   BROKER_THROTTLED: 'retry',
@@ -126,4 +130,37 @@ export function stderrSink(
     seen.set(code, { lastAt: time, heldBack: 0 });
     write(`diaspora-logger ${code}: ${message}${more}\n`);
   };
+}
+
+/**
+ * Diagnostics with the sink that the `diagnostics` option names: `stderr`, `silent`, or the URL of a
+ * module. Events that come before the module is loaded wait for it; a module that cannot be loaded
+ * is said on stderr, which then takes its place.
+ */
+export function createDiagnostics(setting: string, ...extraSinks: DiagnosticSink[]): Diagnostics {
+  if (setting === 'silent') return new Diagnostics(...extraSinks);
+  if (setting === 'stderr') return new Diagnostics(stderrSink(), ...extraSinks);
+  return new Diagnostics(moduleSink(setting), ...extraSinks);
+}
+
+function moduleSink(url: string): DiagnosticSink {
+  const waiting: DiagnosticEvent[] = [];
+  let sink: DiagnosticSink = (event) => waiting.push(event);
+  import(url).then(
+    (module: { default?: unknown }) => {
+      const receive = module.default;
+      if (typeof receive === 'function') sink = (event) => void receive(event);
+      else fallBack(`${url} has no function as its default export`);
+      for (const event of waiting.splice(0)) sink(event);
+    },
+    (error: unknown) => {
+      fallBack(`${url} cannot be loaded (${error instanceof Error ? error.message : error})`);
+      for (const event of waiting.splice(0)) sink(event);
+    },
+  );
+  const fallBack = (why: string): void => {
+    writeSync(2, `diaspora-logger: the diagnostics module ${why}; diagnostics go to stderr.\n`);
+    sink = stderrSink();
+  };
+  return (event) => sink(event);
 }

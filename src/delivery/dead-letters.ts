@@ -1,0 +1,65 @@
+/** Records that cannot be delivered, kept as NDJSON files for whoever comes after. */
+import { appendFileSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { DeliveryRecord, Stamp } from './driver.ts';
+
+/** Why a record is here, and what it would have been sent with. */
+export interface Circumstances {
+  /** A diagnostic code. */
+  readonly reason: string;
+  readonly message: string;
+  readonly topic: string;
+  readonly partition: number | null;
+  /** The stamp of this very record; null where it had none. */
+  readonly stamp: Stamp | null;
+}
+
+/**
+ * Appends to `<directory>/dead-letters-<source>.ndjson`, one line a record:
+ * `{ time, reason, message, topic, partition, stamp: { producerId, epoch, sequence } | null,
+ * record: { timestamp, key, value, headers } }`. `time` and `timestamp` are ISO 8601; text that is
+ * not UTF-8 stands as `{ "base64": "…" }`.
+ */
+export class DeadLetters {
+  readonly file: string;
+  readonly #directory: string;
+
+  constructor(directory: string, source: string) {
+    this.#directory = directory;
+    this.file = join(directory, `dead-letters-${source}.ndjson`);
+  }
+
+  /** Writes before it returns. Throws what the file system says. */
+  write(records: readonly DeliveryRecord[], circumstances: Circumstances): void {
+    const time = new Date().toISOString();
+    const { stamp, reason, message, topic, partition } = circumstances;
+    const lines = records.map((record, index) =>
+      JSON.stringify({
+        time,
+        reason,
+        message,
+        topic,
+        partition,
+        stamp: stamp && {
+          producerId: stamp.producerId.toString(),
+          epoch: stamp.epoch,
+          sequence: (stamp.baseSequence + index) % 2 ** 31,
+        },
+        record: {
+          timestamp: new Date(record.timestamp).toISOString(),
+          key: readable(record.key),
+          value: readable(record.value),
+          headers: record.headers.map(([name, value]) => [name, readable(value)]),
+        },
+      }),
+    );
+    mkdirSync(this.#directory, { recursive: true });
+    appendFileSync(this.file, `${lines.join('\n')}\n`, { mode: 0o600 });
+  }
+}
+
+function readable(part: string | Buffer | null): string | { base64: string } | null {
+  if (part === null || typeof part === 'string') return part;
+  const text = part.toString('utf8');
+  return Buffer.from(text).equals(part) ? text : { base64: part.toString('base64') };
+}

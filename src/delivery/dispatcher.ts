@@ -1,0 +1,265 @@
+/** Gives each broker that is free one batch of each of its lanes, and follows leaders and partitions. */
+import type { Diagnostics } from '../diagnostics.ts';
+import type { RetryOptions } from '../options.ts';
+import { backOff } from './back-off.ts';
+import type { Driver, Topology } from './driver.ts';
+import { Inquiry } from './inquiry.ts';
+import type { Intake } from './intake.ts';
+import type { Identity, Lane } from './lane.ts';
+import type { Lanes } from './lanes.ts';
+import type { Ledger } from './ledger.ts';
+import type { QueuedBatch } from './queued-batch.ts';
+import { Resolver } from './resolver.ts';
+
+/** Metadata older than this is asked for again, so that new partitions are found, in milliseconds. */
+const topologyMaxAgeMs = 60_000;
+
+/** A lane that failed so often in a row has its leader looked up again, whatever the failures were. */
+const attemptsBeforeLookup = 4;
+
+export interface DispatcherOptions {
+  readonly topic: string;
+  readonly driver: Driver;
+  readonly ledger: Ledger;
+  readonly lanes: Lanes;
+  readonly intake: Intake;
+  readonly diagnostics: Diagnostics;
+  readonly retry: Required<RetryOptions>;
+  /** False where delivery is at least once. */
+  readonly stamped: boolean;
+  /** Where each lane begins under a new producer id; undefined for where the broker says. */
+  readonly beginAt: { readonly epoch: number; readonly sequence: number } | undefined;
+}
+
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #resolver: Resolver;
+  readonly #topology: Inquiry<Topology>;
+  readonly #producerId: Inquiry<{ readonly producerId: bigint; readonly epoch: number } | null>;
+  /** Lanes of today's partitions, by id. */
+  #rotation: Lane[] = [];
+  #turn = 0;
+  #topicId: string | null = null;
+  #topologyAt = Number.NEGATIVE_INFINITY;
+  /** Undefined until the broker gave one; null where it gives none. */
+  #identity: Identity | null | undefined;
+  readonly #busyBrokers = new Set<number>();
+  #fenced = false;
+  #stopped = false;
+  #timer: NodeJS.Timeout | null = null;
+  #timerAt = Number.POSITIVE_INFINITY;
+
+  constructor(options: DispatcherOptions) {
+    const { driver, retry } = options;
+    this.#options = options;
+    this.#resolver = new Resolver({
+      ...options,
+      onFenced: () => this.#stopShipping(),
+      onStaleTopology: () => this.#topology.start(),
+    });
+    this.#topology = new Inquiry({
+      retry,
+      ask: () => driver.topology(),
+      onAnswer: (topology) => this.#follow(topology),
+      onFailure: (failure) => this.#resolver.report(null, failure),
+    });
+    this.#producerId = new Inquiry({
+      retry,
+      ask: () => driver.initProducerId(),
+      onAnswer: (given) => this.#identify(given),
+      onFailure: (failure) => this.#resolver.report(null, failure),
+    });
+    if (options.stamped) this.#producerId.start();
+    else this.#identity = null;
+    this.#topology.start();
+  }
+
+  /** True once another process goes on under the same producer id: nothing is sent any more. */
+  get fenced(): boolean {
+    return this.#fenced;
+  }
+
+  /** Why the last attempt failed. */
+  get lastFailure(): string {
+    return this.#resolver.lastFailure;
+  }
+
+  /** Stops. Answers all that is not settled, and where it was to go. */
+  stop(): { readonly batch: QueuedBatch; readonly partition: number | null }[] {
+    this.#stopped = true;
+    this.#topology.stop();
+    this.#producerId.stop();
+    if (this.#timer) clearTimeout(this.#timer);
+    const unanswered = [...this.#options.lanes].flatMap((lane) =>
+      lane.unanswered.map((batch) => ({ batch, partition: lane.id })),
+    );
+    const waiting = this.#options.intake.waiting().map((batch) => ({ batch, partition: null }));
+    return [...unanswered, ...waiting];
+  }
+
+  /** Sends whatever can be sent now, and sets the clock for what can be sent later. */
+  pump(): void {
+    if (this.#stopped || this.#fenced) return;
+    const now = performance.now();
+    if (now - this.#topologyAt > topologyMaxAgeMs) this.#topology.start();
+    if (this.#rotation.length === 0 || this.#identity === undefined) return;
+    if (this.#options.lanes.size > this.#rotation.length) this.#lookForPartitions();
+    const requests = new Map<number, Lane[]>();
+    let wakeAt = Number.POSITIVE_INFINITY;
+    let nextTurn = this.#turn;
+    for (let step = 0; step < this.#rotation.length; step += 1) {
+      const lane = this.#rotation[(this.#turn + step) % this.#rotation.length];
+      if (!lane || lane.busy || lane.leader === null || this.#busyBrokers.has(lane.leader))
+        continue;
+      if (lane.retryAt > now) {
+        wakeAt = Math.min(wakeAt, lane.retryAt);
+        continue;
+      }
+      if (!this.#canStamp(lane, this.#identity)) return;
+      if (!lane.head) {
+        const batch = this.#options.intake.take(lane, now);
+        if (!batch) {
+          wakeAt = Math.min(wakeAt, this.#options.intake.readyAt(lane));
+          continue;
+        }
+        lane.handOver(batch);
+        this.#options.ledger.handedOver(batch);
+        nextTurn = this.#turn + step + 1;
+      }
+      const lanes = requests.get(lane.leader);
+      if (lanes) lanes.push(lane);
+      else requests.set(lane.leader, [lane]);
+    }
+    this.#turn = nextTurn % this.#rotation.length;
+    for (const [broker, lanes] of requests) void this.#send(broker, lanes);
+    this.#wake(wakeAt);
+  }
+
+  /** Records that name a partition which the topic does not have wait until it does. */
+  #lookForPartitions(): void {
+    const { lanes, topic } = this.#options;
+    for (const lane of lanes) {
+      if (lane.empty || this.#rotation.includes(lane)) continue;
+      const message = `Topic ${topic} has no partition ${lane.id}: it has ${this.#rotation.length}. Add partitions, or name another.`;
+      this.#resolver.report(lane, { code: 'TOPIC_UNKNOWN', message });
+      this.#topology.startLater();
+      return;
+    }
+  }
+
+  /** A lane with nothing on its way follows the newest producer id. False while a new one is needed and not there. */
+  #canStamp(lane: Lane, identity: Identity | null): boolean {
+    if (lane.producerId === (identity?.producerId ?? null)) {
+      if (!lane.exhausted) return true;
+      this.#identity = undefined;
+      this.#producerId.start();
+      return false;
+    }
+    if (lane.exhausted || lane.unanswered.length === 0) lane.adopt(identity);
+    return true;
+  }
+
+  async #send(broker: number, lanes: readonly Lane[]): Promise<void> {
+    const { driver, retry } = this.#options;
+    const sent = lanes.flatMap((lane) => (lane.head ? [{ lane, batch: lane.head }] : []));
+    for (const { lane } of sent) lane.busy = true;
+    this.#busyBrokers.add(broker);
+    const outcomes = await driver.send(
+      broker,
+      sent.map(({ lane, batch }) => ({
+        partition: lane.id,
+        batch: batch.batch,
+        stamp: batch.stamp,
+      })),
+    );
+    this.#busyBrokers.delete(broker);
+    if (this.#stopped) return;
+    // One back-off for all lanes of a request, so that those that failed go on sharing requests.
+    const attempt = Math.max(...lanes.map((lane) => lane.attempt));
+    if (attempt >= attemptsBeforeLookup) this.#topology.start();
+    const retryAt = performance.now() + backOff(attempt, retry);
+    await Promise.all(
+      sent.map(async ({ lane, batch }, index) => {
+        const outcome = outcomes[index];
+        if (outcome) await this.#resolver.resolve(lane, batch, broker, outcome, retryAt);
+        lane.busy = false;
+        if (lane.abandoned) this.#giveBack(lane);
+      }),
+    );
+    this.pump();
+  }
+
+  #follow({ topicId, partitions }: Topology): void {
+    const recreated = this.#topicId !== null && topicId !== null && topicId !== this.#topicId;
+    const leaders = new Map(partitions.map(({ id, leader }) => [id, leader]));
+    this.#topicId = topicId ?? this.#topicId;
+    this.#topologyAt = performance.now();
+    this.#rotation = partitions.map(({ id }) => this.#options.lanes.of(id));
+    for (const lane of this.#options.lanes) lane.leader = leaders.get(lane.id) ?? null;
+    this.#options.intake.setPartitions(partitions.length);
+    if (partitions.some(({ leader }) => leader === null)) this.#topology.startLater();
+    if (recreated) this.#leaveOldTopic();
+    this.pump();
+  }
+
+  /** What was stored in the old topic is gone with it: lanes without a partition in the new one give their records back. */
+  #leaveOldTopic(): void {
+    const { topic, diagnostics } = this.#options;
+    diagnostics.emit(
+      'TOPIC_RECREATED',
+      `Topic ${topic} was deleted and made again: records acknowledged before are gone with the old one; those not yet acknowledged go to the new one.`,
+      { topic },
+    );
+    for (const lane of this.#options.lanes) {
+      lane.acknowledged = false;
+      if (this.#rotation.includes(lane)) continue;
+      lane.abandoned = true;
+      if (!lane.busy) this.#giveBack(lane);
+    }
+  }
+
+  #giveBack(lane: Lane): void {
+    const waiting = lane.queue.batches().filter(({ fixed }) => !fixed);
+    for (const batch of waiting) lane.queue.replace(batch, null);
+    this.#options.intake.reroute([...lane.surrender(), ...waiting]);
+  }
+
+  #identify(given: { readonly producerId: bigint; readonly epoch: number } | null): void {
+    const { topic, diagnostics, beginAt } = this.#options;
+    this.#identity = given && { sequence: 0, ...given, ...beginAt };
+    if (!given) {
+      diagnostics.emit(
+        'IDEMPOTENCE_DENIED',
+        `The broker gives no producer id, so records for topic ${topic} are delivered at least once, and may repeat after a failure. Grant IDEMPOTENT_WRITE on the cluster (on AWS: kafka-cluster:WriteDataIdempotently), then start again.`,
+        { topic },
+      );
+    }
+    this.pump();
+  }
+
+  #stopShipping(): void {
+    const { topic, diagnostics } = this.#options;
+    this.#fenced = true;
+    this.#resolver.lastFailure = 'another process goes on under the same producer id';
+    diagnostics.emit(
+      'PRODUCER_FENCED',
+      `Shipping to topic ${topic} has stopped: another process goes on under the same producer id. Start this process again.`,
+      { topic },
+    );
+  }
+
+  /** Pumps at a time (`performance.now()` milliseconds), or earlier. */
+  #wake(at: number): void {
+    if (at === Number.POSITIVE_INFINITY || (this.#timer && this.#timerAt <= at)) return;
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timerAt = at;
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = null;
+        this.pump();
+      },
+      Math.max(1, Math.ceil(at - performance.now())),
+    );
+    this.#timer.unref();
+  }
+}

@@ -1,0 +1,56 @@
+/** A question to the brokers, asked one at a time and again with back-off until it is answered. */
+import type { RetryOptions } from '../options.ts';
+import { backOff } from './back-off.ts';
+import type { Answer, Failure } from './driver.ts';
+
+export interface InquiryOptions<T> {
+  readonly ask: () => Promise<Answer<T>>;
+  readonly onAnswer: (value: T) => void;
+  readonly onFailure: (failure: Failure) => void;
+  readonly retry: Required<RetryOptions>;
+}
+
+export class Inquiry<T> {
+  readonly #options: InquiryOptions<T>;
+  #asking = false;
+  #attempt = 0;
+  #timer: NodeJS.Timeout | null = null;
+  #stopped = false;
+
+  constructor(options: InquiryOptions<T>) {
+    this.#options = options;
+  }
+
+  /** Asks now, unless an answer, or the time for the next attempt, is awaited already. */
+  start(): void {
+    if (this.#asking || this.#timer || this.#stopped) return;
+    this.#asking = true;
+    void this.#options.ask().then((answer) => {
+      this.#asking = false;
+      if (this.#stopped) return;
+      if (answer.ok) {
+        this.#attempt = 0;
+        this.#options.onAnswer(answer.value);
+      } else {
+        this.#options.onFailure(answer);
+        this.startLater();
+      }
+    });
+  }
+
+  /** Asks after a back-off that grows until something is answered. */
+  startLater(): void {
+    if (this.#timer || this.#stopped) return;
+    const delay = backOff(this.#attempt++, this.#options.retry);
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.start();
+    }, delay);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    if (this.#timer) clearTimeout(this.#timer);
+  }
+}

@@ -1,0 +1,149 @@
+/** One partition's way to its leader: a producer epoch, the next sequence, and one batch at a time. */
+import type { Driver, Stamp } from './driver.ts';
+import type { QueuedBatch } from './queued-batch.ts';
+import { RecordQueue } from './record-queue.ts';
+import { maxEpoch, sequenceAfter } from './stamps.ts';
+
+/** Who stamps: a producer id, and where a lane begins under it. Null: nobody, delivery is at least once. */
+export interface Identity {
+  readonly producerId: bigint;
+  readonly epoch: number;
+  /** 0, but in tests of what happens where sequences wrap. */
+  readonly sequence: number;
+}
+
+export class Lane {
+  readonly id: number;
+  /** Records that must go here. */
+  readonly queue: RecordQueue;
+  /** Broker that leads the partition; null while nobody does. */
+  leader: number | null = null;
+  /** A request for it is under way. */
+  busy = false;
+  /** No attempt before this (`performance.now()` milliseconds). */
+  retryAt = 0;
+  /** Attempts that failed since the last success. */
+  attempt = 0;
+  /** The broker has acknowledged something under this producer id. */
+  acknowledged = false;
+  /** Its partition is gone with its topic: what it holds is to go elsewhere. */
+  abandoned = false;
+  /**
+   * Batches that their leader shows as stored but refuses to take again because of their size: settled
+   * once the next sequence of the same epoch is acknowledged.
+   */
+  readonly #held: QueuedBatch[] = [];
+  /** Handed over and not settled, oldest first: the first is the one to send. More than one only after a split. */
+  readonly #pending: QueuedBatch[] = [];
+  #identity: Identity | null = null;
+  #epoch = 0;
+  #nextSequence = 0;
+
+  constructor(id: number, driver: Driver) {
+    this.id = id;
+    this.queue = new RecordQueue(driver);
+  }
+
+  /** The batch to send, or to send again. */
+  get head(): QueuedBatch | null {
+    return this.#pending[0] ?? null;
+  }
+
+  /** All that is handed over and not settled, oldest first. */
+  get unanswered(): QueuedBatch[] {
+    return [...this.#held, ...this.#pending];
+  }
+
+  /** Nothing waits here and nothing is on its way. */
+  get empty(): boolean {
+    return this.#pending.length === 0 && this.#held.length === 0 && this.queue.oldest === null;
+  }
+
+  get producerId(): bigint | null {
+    return this.#identity?.producerId ?? null;
+  }
+
+  /** True when epochs have run out: the lane needs a new producer id before anything new is stamped. */
+  get exhausted(): boolean {
+    return this.#epoch > maxEpoch;
+  }
+
+  /** Goes on under another identity, or under none. Batches handed over and never stored get its stamps. */
+  adopt(identity: Identity | null): void {
+    this.#identity = identity;
+    this.#epoch = identity?.epoch ?? 0;
+    this.#nextSequence = identity?.sequence ?? 0;
+    this.acknowledged = false;
+    for (const batch of this.#pending) this.#stamp(batch);
+  }
+
+  /** Takes a batch over: from here on it belongs to this partition and to its stamp. */
+  handOver(batch: QueuedBatch): void {
+    this.#stamp(batch);
+    this.#pending.push(batch);
+  }
+
+  /** The first batch is acknowledged, and with it those held, which are answered. */
+  acknowledgeHead(): QueuedBatch[] {
+    this.attempt = 0;
+    this.retryAt = 0;
+    this.acknowledged = true;
+    this.#pending.shift();
+    return this.#held.splice(0);
+  }
+
+  /** Puts halves in the place of the first batch; they share its stamp out between them. */
+  split(first: QueuedBatch, second: QueuedBatch): void {
+    const stamp = this.#pending.shift()?.stamp ?? null;
+    first.stamp = stamp;
+    second.stamp = stamp && {
+      ...stamp,
+      baseSequence: sequenceAfter(stamp.baseSequence, first.count),
+    };
+    this.#pending.unshift(first, second);
+  }
+
+  /** Keeps the first batch aside until the next one proves it stored. */
+  hold(): void {
+    const head = this.#pending.shift();
+    if (head) this.#held.push(head);
+  }
+
+  /** Takes the first batch out, for good and without an acknowledgement. `restamp` must follow. */
+  removeHead(): void {
+    this.#pending.shift();
+  }
+
+  /**
+   * Goes on under the next epoch, from sequence 0: for batches that can no longer be stored as they
+   * were stamped. Answers those that were held: nothing can prove them stored any more, and they go first.
+   */
+  restamp(): QueuedBatch[] {
+    const unproven = this.#held.splice(0);
+    this.#pending.unshift(...unproven);
+    if (this.#identity === null) return unproven;
+    this.#epoch += 1;
+    this.#nextSequence = 0;
+    if (!this.exhausted) for (const batch of this.#pending) this.#stamp(batch);
+    return unproven;
+  }
+
+  /** Gives up everything handed over: its partition is gone, and with it whatever was stored. */
+  surrender(): QueuedBatch[] {
+    const batches = this.unanswered;
+    this.#held.length = 0;
+    this.#pending.length = 0;
+    this.abandoned = false;
+    this.restamp();
+    return batches;
+  }
+
+  #stamp(batch: QueuedBatch): void {
+    batch.stamp = this.#identity && this.#nextStamp(this.#identity.producerId);
+    this.#nextSequence = sequenceAfter(this.#nextSequence, batch.count);
+  }
+
+  #nextStamp(producerId: bigint): Stamp {
+    return { producerId, epoch: this.#epoch, baseSequence: this.#nextSequence };
+  }
+}

@@ -1,0 +1,107 @@
+/** Records in the order they came, cut into batches: sealed ones, and one that is still filling. */
+import type { Driver } from './driver.ts';
+import { QueuedBatch } from './queued-batch.ts';
+import type { LogRecord } from './record.ts';
+
+/** When a batch is full. */
+export interface BatchLimits {
+  readonly maxRecords: number;
+  readonly maxBytes: number;
+  readonly lingerMs: number;
+}
+
+/** Room for a record's own lengths, deltas and attributes; KIP-98's varints take less. */
+const recordOverhead = 32;
+
+export class RecordQueue {
+  readonly #driver: Driver;
+  readonly #sealed: QueuedBatch[] = [];
+  #open: QueuedBatch | null = null;
+
+  constructor(driver: Driver) {
+    this.#driver = driver;
+  }
+
+  /** Adds a record; answers by how many bytes the queue has grown. */
+  append(
+    record: LogRecord,
+    limits: BatchLimits,
+    now: number,
+    cut: number,
+    deadline: number,
+  ): number {
+    const fixed = record.partition !== null;
+    if (this.#open && (this.#open.fixed !== fixed || !fits(record, this.#open, limits)))
+      this.seal();
+    this.#open ??= new QueuedBatch(this.#driver.newBatch(), now, cut, fixed);
+    const open = this.#open;
+    const before = open.count === 0 ? 0 : open.bytes;
+    open.append(record, deadline);
+    if (open.count >= limits.maxRecords || open.bytes >= limits.maxBytes) this.seal();
+    return open.bytes - before;
+  }
+
+  /** Closes the batch that is filling: it goes out as soon as a lane is free. */
+  seal(): void {
+    if (this.#open) this.#sealed.push(this.#open);
+    this.#open = null;
+  }
+
+  /** When there will be something to take (`performance.now()` milliseconds); infinite when empty. */
+  readyAt(lingerMs: number): number {
+    if (this.#sealed.length > 0) return 0;
+    return this.#open ? this.#open.openedAt + lingerMs : Number.POSITIVE_INFINITY;
+  }
+
+  /** The oldest batch that is full or has waited long enough. */
+  take(now: number, lingerMs: number): QueuedBatch | null {
+    if (this.readyAt(lingerMs) > now) return null;
+    if (this.#sealed.length === 0) this.seal();
+    return this.#sealed.shift() ?? null;
+  }
+
+  /** Puts batches back at the front, before those that came later. */
+  putBack(...batches: QueuedBatch[]): void {
+    this.#sealed.unshift(...batches.filter(({ count }) => count > 0));
+  }
+
+  /** All batches, oldest first. */
+  batches(): QueuedBatch[] {
+    return this.#open ? [...this.#sealed, this.#open] : [...this.#sealed];
+  }
+
+  /** The oldest batch, full or not. */
+  get oldest(): QueuedBatch | null {
+    return this.#sealed[0] ?? this.#open;
+  }
+
+  /** Takes a batch out wherever it stands and puts what remains of it, if anything, in its place. */
+  replace(batch: QueuedBatch, remains: QueuedBatch | null): void {
+    const successor = remains && remains.count > 0 ? remains : null;
+    if (batch === this.#open) {
+      this.#open = successor;
+      return;
+    }
+    const at = this.#sealed.indexOf(batch);
+    if (at >= 0) this.#sealed.splice(at, 1, ...(successor ? [successor] : []));
+  }
+}
+
+function fits(record: LogRecord, open: QueuedBatch, limits: BatchLimits): boolean {
+  if (open.count === 0) return true;
+  const room = limits.maxBytes - open.bytes - recordOverhead;
+  // Three bytes a UTF-16 unit is UTF-8's worst case: most records need no exact count.
+  const roughly =
+    3 * ((record.value?.length ?? 0) + (record.key?.length ?? 0)) + headerBytes(record);
+  if (roughly <= room) return true;
+  return exactBytes(record.value) + exactBytes(record.key) + headerBytes(record) <= room;
+}
+
+const exactBytes = (part: string | Buffer | null): number =>
+  part === null ? 0 : Buffer.byteLength(part);
+
+function headerBytes({ headers }: LogRecord): number {
+  let bytes = 0;
+  for (const [name, value] of headers) bytes += 3 * name.length + 3 * value.length + 10;
+  return bytes;
+}

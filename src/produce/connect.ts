@@ -1,0 +1,69 @@
+/** From checked options to a cluster: who signs in, and how. */
+import type { Diagnostics } from '../diagnostics.ts';
+import type { ResolvedAuth, ResolvedConnection } from '../options.ts';
+import { Cluster, type SignIn } from '../wire/cluster.ts';
+import { SharedHold } from './shared-hold.ts';
+
+/** Hands out access tokens. */
+export interface TokenSource {
+  /** `expiresAt` in milliseconds since the epoch. */
+  token(): Promise<{ value: string; expiresAt: number }>;
+  /** The broker refused this token: the next one should be another. */
+  refused(value: string): void;
+  close(): void | Promise<void>;
+}
+
+/** A cluster with all that lives and ends with it. */
+export interface ClusterConnection {
+  readonly cluster: Cluster;
+  /** For drivers that share the cluster. */
+  readonly hold: SharedHold;
+  /** Null where sign-in takes no token. */
+  readonly tokenSource: TokenSource | null;
+  /** Who is signed in, for messages; null where only the broker knows. */
+  principal(): string | null;
+  /** Ends all connections and the token source. */
+  close(): Promise<void>;
+}
+
+/** Connects nothing yet: connections are made when they are needed. Throws `ConfigurationError`. */
+export function openCluster(
+  options: ResolvedConnection,
+  diagnostics: Diagnostics,
+): ClusterConnection {
+  const { auth, bootstrapBrokers, clientId, tls, requestTimeoutMs } = options;
+  const tokenSource = tokenSourceFor(auth);
+  const cluster = new Cluster({
+    bootstrapBrokers,
+    clientId,
+    tls,
+    signIn: signInFor(auth, tokenSource),
+    requestTimeoutMs,
+    diagnostics,
+  });
+  return {
+    cluster,
+    hold: new SharedHold(cluster),
+    tokenSource,
+    principal: () => (auth.type === 'scram' ? auth.username : null),
+    async close() {
+      await cluster.close();
+      await tokenSource?.close();
+    },
+  };
+}
+
+function tokenSourceFor(_auth: ResolvedAuth): TokenSource | null {
+  return null;
+}
+
+function signInFor(auth: ResolvedAuth, tokenSource: TokenSource | null): SignIn | null {
+  if (tokenSource) {
+    return {
+      mechanism: 'OAUTHBEARER',
+      token: () => tokenSource.token(),
+      refused: (value) => tokenSource.refused(value),
+    };
+  }
+  return auth.type === 'scram' ? auth : null;
+}

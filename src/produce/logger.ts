@@ -1,0 +1,206 @@
+/** `DiasporaLogger`: sends single records to any topic, and tells of each what became of it. */
+import type { Stats } from '../delivery/counters.ts';
+import type { Header } from '../delivery/driver.ts';
+import type { Settlement } from '../delivery/record.ts';
+import { type FlushResult, Shipper } from '../delivery/shipper.ts';
+import { createDiagnostics, type Diagnostics } from '../diagnostics.ts';
+import { DeliveryError } from '../errors.ts';
+import {
+  isTopic,
+  type ProducerOptions,
+  type ResolvedProducer,
+  resolveProducer,
+} from '../options.ts';
+import { type ClusterConnection, openCluster } from './connect.ts';
+import { KafkaDriver } from './driver.ts';
+
+/** What goes with a record's value. */
+export interface SendOptions {
+  /** Records of one key go to one partition, in their order, as Java's default partitioner has it. Default none. */
+  readonly key?: string | Uint8Array | null;
+  readonly headers?: Readonly<Record<string, string | Uint8Array>>;
+  /** Default: by the key, else in rotation. */
+  readonly partition?: number;
+  /** Event time in whole milliseconds since the epoch. Default now. */
+  readonly timestamp?: number;
+}
+
+/** Where an acknowledged record is. */
+export interface RecordMetadata {
+  readonly topic: string;
+  readonly partition: number;
+  /** Null in the one case where the brokers prove that the record is stored without telling where: `docs/delivery.md`. */
+  readonly offset: bigint | null;
+  /** As stored, in milliseconds since the epoch: the broker's own where the topic uses LogAppendTime. */
+  readonly timestamp: number;
+}
+
+/**
+ * Sends records, several topics over one set of connections.
+ *
+ * ```js
+ * await using logger = new DiasporaLogger({ bootstrapBrokers: 'localhost:9092', auth: { type: 'none' }, tls: false });
+ * const { partition, offset } = await logger.send('sensors', { celsius: 21.5 }, { key: 'kitchen' });
+ * ```
+ */
+export class DiasporaLogger implements AsyncDisposable {
+  readonly #options: ResolvedProducer;
+  readonly #diagnostics: Diagnostics;
+  readonly #connection: ClusterConnection;
+  readonly #shippers = new Map<string, Shipper>();
+  #closing: Promise<FlushResult> | null = null;
+
+  /** Throws `ConfigurationError`. Connects in the background: nothing later throws. */
+  constructor(options?: ProducerOptions) {
+    this.#options = resolveProducer(options);
+    this.#diagnostics = createDiagnostics(this.#options.diagnostics);
+    this.#connection = openCluster(this.#options, this.#diagnostics);
+  }
+
+  /**
+   * Sends one record. Strings and bytes go as they are, null is Kafka's tombstone, and all else is
+   * written as JSON. The value is taken when `send` is called: it may be changed afterwards.
+   *
+   * Settles when the brokers have acknowledged the record, or rejects with a `DeliveryError` whose
+   * `possiblyDelivered` tells whether it may be in the topic all the same: after `deliveryTimeoutMs`, when
+   * the record is too large or invalid (`code` `RECORD_TOO_LARGE`, `RECORD_INVALID`), when the buffer is
+   * full (`BUFFER_FULL`), or at `close`. A promise that nobody looks at never crashes the process.
+   */
+  send(topic: string, value: unknown, options: SendOptions = {}): Promise<RecordMetadata> {
+    const sent = new Promise<RecordMetadata>((resolve, reject) => {
+      const { key = null, headers = {}, partition = null, timestamp = Date.now() } = options;
+      if (this.#closing) throw new DeliveryError('CLOSED', 'The logger is closed.', false);
+      if (!isTopic(topic)) throw invalid(`Kafka can have no topic named ${JSON.stringify(topic)}`);
+      if (partition !== null && !isWhole(partition)) {
+        throw invalid('partition must be a whole number from 0');
+      }
+      if (!isWhole(timestamp))
+        throw invalid('timestamp must be whole milliseconds since the epoch');
+      this.#shipperOf(topic).write({
+        key: key === null ? null : contentOf(key),
+        value: encoded(value),
+        headers: Object.entries(headers).map(
+          ([name, content]): Header => [name, contentOf(content)],
+        ),
+        timestamp,
+        partition,
+        level: null,
+        settle: (settlement: Settlement) => {
+          if (settlement.kind === 'failed') reject(settlement.error);
+          else {
+            const { partition: where, offset, timestamp: stored } = settlement;
+            resolve({ topic, partition: where, offset, timestamp: stored });
+          }
+        },
+      });
+    });
+    // Whoever awaits it still sees the rejection; whoever does not must not be crashed by it.
+    sent.catch(() => {});
+    return sent;
+  }
+
+  /**
+   * Waits until everything sent so far is settled, or the time is up (milliseconds, default
+   * `closeTimeoutMs`). Never rejects.
+   */
+  flush(options: { timeoutMs?: number } = {}): Promise<FlushResult> {
+    return this.#all((shipper) => shipper.flush(options));
+  }
+
+  /** Flushes, and lets go of all connections. What is not delivered by then is rejected. Never rejects itself. */
+  close(options: { timeoutMs?: number } = {}): Promise<FlushResult> {
+    this.#closing ??= this.#close(options);
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Ids of a topic's partitions. Rejects with a `BrokerError`, `ConnectionError` or `AuthenticationError`. */
+  async partitionsFor(topic: string): Promise<number[]> {
+    const { partitions } = await this.#connection.cluster.metadata(topic);
+    return partitions.map(({ id }) => id).sort((one, other) => one - other);
+  }
+
+  /** Whether there is a connection to a broker, signed in. */
+  bootstrapConnected(): boolean {
+    return this.#connection.cluster.connected;
+  }
+
+  /** Counters and latencies of each topic sent to. */
+  metrics(): Record<string, Stats> {
+    return Object.fromEntries(
+      [...this.#shippers].map(([topic, shipper]) => [topic, shipper.stats()]),
+    );
+  }
+
+  async #close(options: { timeoutMs?: number }): Promise<FlushResult> {
+    const result = await this.#all((shipper) => shipper.close(options));
+    await this.#connection.close();
+    return result;
+  }
+
+  async #all(ask: (shipper: Shipper) => Promise<FlushResult>): Promise<FlushResult> {
+    const sum = { acknowledged: 0, dropped: 0, deadLettered: 0, pending: 0 };
+    for (const result of await Promise.all([...this.#shippers.values()].map(ask))) {
+      sum.acknowledged += result.acknowledged;
+      sum.dropped += result.dropped;
+      sum.deadLettered += result.deadLettered;
+      sum.pending += result.pending;
+    }
+    return sum;
+  }
+
+  #shipperOf(topic: string): Shipper {
+    const known = this.#shippers.get(topic);
+    if (known) return known;
+    const { cluster, hold, principal } = this.#connection;
+    const { acks, compression, requestTimeoutMs } = this.#options;
+    const driver = new KafkaDriver({
+      cluster,
+      hold,
+      topic,
+      acks,
+      compression,
+      requestTimeoutMs,
+      principal,
+    });
+    const shipper = new Shipper({
+      ...this.#options,
+      topic,
+      driver,
+      diagnostics: this.#diagnostics,
+    });
+    this.#shippers.set(topic, shipper);
+    return shipper;
+  }
+}
+
+function encoded(value: unknown): string | Buffer | null {
+  if (value === null) return null;
+  if (typeof value === 'string' || value instanceof Uint8Array) return contentOf(value);
+  let json: string | undefined;
+  try {
+    json = JSON.stringify(value);
+  } catch (cause) {
+    throw invalid('The value cannot be written as JSON', cause);
+  }
+  if (json === undefined)
+    throw invalid(`A value of type ${typeof value} cannot be written as JSON`);
+  return json;
+}
+
+function contentOf(content: string | Uint8Array): string | Buffer {
+  if (typeof content === 'string' || Buffer.isBuffer(content)) return content;
+  if (content instanceof Uint8Array) {
+    return Buffer.from(content.buffer, content.byteOffset, content.byteLength);
+  }
+  throw invalid('Keys and headers must be strings or bytes');
+}
+
+const isWhole = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
+
+function invalid(message: string, cause?: unknown): DeliveryError {
+  return new DeliveryError('RECORD_INVALID', `${message}.`, false, { cause });
+}

@@ -1,0 +1,94 @@
+/** From an address to a connection that is ready for requests: TCP, TLS, versions, sign-in. */
+import type { ConnectionOptions as TlsOptions } from 'node:tls';
+import type { Diagnostics } from '../diagnostics.ts';
+import { AuthenticationError } from '../errors.ts';
+import type { BrokerAddress } from './broker-address.ts';
+import { connectionError, givenUp } from './connect-failure.ts';
+import { Connection } from './connection.ts';
+import { credentialsFor } from './credentials.ts';
+import { openSocket, protection } from './open-socket.ts';
+import type { ProcessHold } from './process-hold.ts';
+import { Session } from './session.ts';
+import { type Credentials, type SignIn, signIn } from './sign-in.ts';
+
+export interface OpenConnectionOptions {
+  readonly broker: BrokerAddress;
+  readonly clientId: string;
+  readonly tls: TlsOptions | null;
+  readonly signIn: SignIn | null;
+  /** Deadline of each of token, TCP, TLS, versions and sign-in, in milliseconds. */
+  readonly timeoutMs: number;
+  readonly hold: ProcessHold;
+  readonly signal: AbortSignal;
+  /** For what happens to the connection once it is ready; what happens before is thrown. */
+  readonly report: Diagnostics['emit'];
+  /** For what happens before and is not thrown as it is: a token source that fails. */
+  readonly announce: Diagnostics['emit'];
+}
+
+/** A connection that is ready, and how it is protected, for messages. */
+export interface Opened {
+  readonly connection: Connection;
+  readonly protection: string;
+}
+
+/**
+ * Throws `ConnectionError` and `AuthenticationError`. A refused token is tried once more with a new
+ * one, on a new connection, since brokers close the one that failed.
+ */
+export async function openConnection(options: OpenConnectionOptions): Promise<Opened> {
+  const { broker, signIn: how, timeoutMs, signal, announce } = options;
+  const aborted = (): Error => connectionError(givenUp(broker), false);
+  const tokenOptions = { timeoutMs, signal, aborted, report: announce };
+  if (how === null) return openWith(options, null);
+  // The token first: a slow source must not leave sockets waiting.
+  const credentials = await credentialsFor(how, tokenOptions);
+  try {
+    return await openWith(options, credentials);
+  } catch (error) {
+    if (!isTokenRefused(error) || credentials.mechanism !== 'OAUTHBEARER') throw error;
+    const other = await credentialsFor(how, tokenOptions);
+    if (other.mechanism !== 'OAUTHBEARER' || other.token === credentials.token) throw error;
+    return openWith(options, other);
+  }
+}
+
+async function openWith(
+  options: OpenConnectionOptions,
+  credentials: Credentials | null,
+): Promise<Opened> {
+  const { broker, clientId, tls, signIn: how, timeoutMs, signal, report } = options;
+  const socket = await openSocket(options);
+  const connection = new Connection({
+    socket,
+    broker,
+    clientId,
+    encrypted: tls !== null,
+    signsIn: how !== null,
+    report,
+  });
+  const onAbort = (): void => connection.destroy();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    if (signal.aborted) throw connectionError(givenUp(broker), false);
+    await connection.negotiate(timeoutMs);
+    if (how !== null && credentials !== null) {
+      const life = await signIn(connection, credentials, timeoutMs);
+      const session = new Session({ connection, signIn: how, timeoutMs, report });
+      session.begin(life);
+    }
+    return { connection, protection: protection(socket) };
+  } catch (error) {
+    connection.destroy();
+    if (isTokenRefused(error) && credentials?.mechanism === 'OAUTHBEARER') {
+      if (how?.mechanism === 'OAUTHBEARER') how.refused(credentials.token);
+    }
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+function isTokenRefused(error: unknown): boolean {
+  return error instanceof AuthenticationError && error.code === 'TOKEN_REFUSED_BY_BROKER';
+}
