@@ -2,8 +2,29 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 180_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/integration/**'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
+          // One stack for all files of a run; see test/shared-stack.ts.
+          globalSetup: ['test/global-setup.ts'],
+          testTimeout: 120_000,
+          // Each file may start brokers of its own, which want half a gigabyte each.
+          fileParallelism: false,
+        },
+      },
+    ],
   },
 });

@@ -26,6 +26,8 @@ export const diagnosticCodes = {
   CLOCK_SKEW: 'retry',
   PRODUCER_FENCED: 'retry',
   POSSIBLY_REPEATED: 'retry',
+  CONSUMER_RESTARTED: 'retry',
+  COMMIT_FAILED: 'retry',
   BUFFER_FULL: 'overflow',
   RECORD_TOO_LARGE: 'dead-letter',
   RECORD_INVALID: 'dead-letter',
@@ -37,6 +39,7 @@ export const diagnosticCodes = {
   TOKEN_ROTATED: 'token-refreshed',
   TOKEN_ENDPOINT_UNAVAILABLE: 'token-rejected',
   TOKEN_REFUSED_BY_BROKER: 'token-rejected',
+  TOKEN_REQUEST_REFUSED: 'token-rejected',
   REFRESH_TOKEN_INVALID: 'token-rejected',
   CREDENTIALS_MISSING: 'token-rejected',
 } as const satisfies Record<string, DiagnosticName>;
@@ -82,9 +85,15 @@ const stderrIntervalMs = 30_000;
 export class Diagnostics {
   readonly #channel = channel(diagnosticsChannelName);
   readonly #sinks: DiagnosticSink[];
+  #depth = 0;
 
   constructor(...sinks: DiagnosticSink[]) {
     this.#sinks = sinks;
+  }
+
+  /** True while sinks and subscribers run: a record that they log is the package's own echo. */
+  get speaking(): boolean {
+    return this.#depth > 0;
   }
 
   emit(code: DiagnosticCode, message: string, detail: DiagnosticDetail = {}): void {
@@ -95,6 +104,7 @@ export class Diagnostics {
       time: Date.now(),
       detail,
     };
+    this.#depth += 1;
     for (const sink of this.#sinks) {
       try {
         sink(event);
@@ -103,6 +113,7 @@ export class Diagnostics {
       }
     }
     if (this.#channel.hasSubscribers) this.#channel.publish(event);
+    this.#depth -= 1;
   }
 }
 

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import type { ConnectionOptions as TlsConnectionOptions } from 'node:tls';
 import { pathToFileURL } from 'node:url';
 import * as zlib from 'node:zlib';
-import { closest } from 'fastest-levenshtein';
+import { distance } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { ConfigurationError } from './errors.ts';
 
@@ -638,15 +638,10 @@ function parse<Schema extends z.ZodObject>(schema: Schema, options: unknown): z.
   if (issue?.code === 'unrecognized_keys') {
     const name = issue.keys[0] ?? '';
     const known = knownNames(schema, issue.path.map(String), options);
-    const near = closest(
-      name.toLowerCase(),
-      known.map((item) => item.toLowerCase()),
-    );
-    const nearest = known.find((item) => item.toLowerCase() === near) ?? near;
-    const full = path === '' ? name : `${path}.${name}`;
+    const prefix = path === '' ? '' : `${path}.`;
     throw new ConfigurationError(
-      `Unknown option "${full}". Did you mean "${path === '' ? '' : `${path}.`}${nearest}"?`,
-      full,
+      `Unknown option "${prefix}${name}". ${suggestion(name, known, prefix)}`,
+      prefix + name,
     );
   }
   const value = issue?.path.reduce<unknown>(
@@ -657,6 +652,16 @@ function parse<Schema extends z.ZodObject>(schema: Schema, options: unknown): z.
   if (path === 'auth.type')
     throw refusal('auth.type', '"globus", "scram", "mtls", "token" or "none"', value);
   throw refusal(path, issue?.message ?? 'another value', value);
+}
+
+/** The nearest known name, or all of them where none is near. */
+function suggestion(name: string, known: readonly string[], prefix: string): string {
+  const [nearest] = known
+    .map((item) => ({ item, far: distance(name.toLowerCase(), item.toLowerCase()) }))
+    .sort((one, other) => one.far - other.far);
+  return nearest && nearest.far <= Math.max(2, name.length / 3)
+    ? `Did you mean "${prefix}${nearest.item}"?`
+    : `Known here: ${known.join(', ')}.`;
 }
 
 /** In a union (`tls`), the issue of the branch that the value was meant for. */

@@ -31,8 +31,10 @@ export class RecordQueue {
     deadline: number,
   ): number {
     const fixed = record.partition !== null;
-    if (this.#open && (this.#open.fixed !== fixed || !fits(record, this.#open, limits)))
+    const full = this.#open;
+    if (full && (full.fixed !== fixed || full.cut !== cut || !fits(record, full, limits))) {
       this.seal();
+    }
     this.#open ??= new QueuedBatch(this.#driver.newBatch(), now, cut, fixed);
     const open = this.#open;
     const before = open.count === 0 ? 0 : open.bytes;
@@ -58,11 +60,6 @@ export class RecordQueue {
     if (this.readyAt(lingerMs) > now) return null;
     if (this.#sealed.length === 0) this.seal();
     return this.#sealed.shift() ?? null;
-  }
-
-  /** Puts batches back at the front, before those that came later. */
-  putBack(...batches: QueuedBatch[]): void {
-    this.#sealed.unshift(...batches.filter(({ count }) => count > 0));
   }
 
   /** All batches, oldest first. */

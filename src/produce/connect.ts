@@ -1,17 +1,9 @@
 /** From checked options to a cluster: who signs in, and how. */
+import { createTokenSource, type TokenSource } from '../auth/token-source.ts';
 import type { Diagnostics } from '../diagnostics.ts';
 import type { ResolvedAuth, ResolvedConnection } from '../options.ts';
 import { Cluster, type SignIn } from '../wire/cluster.ts';
 import { SharedHold } from './shared-hold.ts';
-
-/** Hands out access tokens. */
-export interface TokenSource {
-  /** `expiresAt` in milliseconds since the epoch. */
-  token(): Promise<{ value: string; expiresAt: number }>;
-  /** The broker refused this token: the next one should be another. */
-  refused(value: string): void;
-  close(): void | Promise<void>;
-}
 
 /** A cluster with all that lives and ends with it. */
 export interface ClusterConnection {
@@ -32,15 +24,26 @@ export function openCluster(
   diagnostics: Diagnostics,
 ): ClusterConnection {
   const { auth, bootstrapBrokers, clientId, tls, requestTimeoutMs } = options;
-  const tokenSource = tokenSourceFor(auth);
-  const cluster = new Cluster({
-    bootstrapBrokers,
-    clientId,
-    tls,
-    signIn: signInFor(auth, tokenSource),
-    requestTimeoutMs,
-    diagnostics,
-  });
+  const tokenSource =
+    auth.type === 'globus' || auth.type === 'token'
+      ? createTokenSource({ auth, diagnostics })
+      : null;
+  let cluster: Cluster;
+  try {
+    const signIn = signInFor(auth, tokenSource);
+    cluster = new Cluster({
+      bootstrapBrokers,
+      clientId,
+      tls,
+      signIn,
+      requestTimeoutMs,
+      diagnostics,
+    });
+  } catch (error) {
+    // A certificate that cannot be used: nobody else knows of the token source.
+    tokenSource?.close();
+    throw error;
+  }
   return {
     cluster,
     hold: new SharedHold(cluster),
@@ -48,13 +51,9 @@ export function openCluster(
     principal: () => (auth.type === 'scram' ? auth.username : null),
     async close() {
       await cluster.close();
-      await tokenSource?.close();
+      tokenSource?.close();
     },
   };
-}
-
-function tokenSourceFor(_auth: ResolvedAuth): TokenSource | null {
-  return null;
 }
 
 function signInFor(auth: ResolvedAuth, tokenSource: TokenSource | null): SignIn | null {

@@ -84,7 +84,7 @@ export class KafkaDriver implements Driver {
       const failure = failureOfError(error, this.#target);
       if (!isBrokerError(error, code.topicAuthorizationFailed)) return { ok: false, ...failure };
       const who = this.#target.principal === null ? '' : ` as ${this.#target.principal}`;
-      const message = `Not allowed to see topic ${this.#topic}${who}: it takes DESCRIBE, which WRITE brings along. Claim it, or ask its owner`;
+      const message = `Not allowed to see topic ${this.#topic}${who}: it takes DESCRIBE, which WRITE brings along. Claim it, or ask its owner.`;
       return { ok: false, ...failure, message };
     }
   }
@@ -125,14 +125,14 @@ export class KafkaDriver implements Driver {
         { timeoutMs: this.#requestTimeoutMs },
       );
       const answers = new Map(reply.partitions.map((answer) => [answer.partition, answer]));
-      return parts.map(({ partition }): Outcome => {
+      return parts.map(({ partition }, index): Outcome => {
         const answer = answers.get(partition);
         if (answer) {
           // Batches keep their stamps when they are sent again plain: the broker never compares content.
           if (answer.errorCode === code.unsupportedCompressionType) this.#compression = 'none';
-          return outcomeOfAnswer(answer, target);
+          return outcomeOfAnswer(answer, target, partitions[index]?.maxTimestamp ?? 0);
         }
-        const message = `The broker's answer leaves partition ${partition} of topic ${this.#topic} out`;
+        const message = `The broker's answer leaves partition ${partition} of topic ${this.#topic} out.`;
         return { kind: 'unknown', code: 'BROKER_ERROR', message };
       });
     } catch (error) {
@@ -199,15 +199,18 @@ export class KafkaDriver implements Driver {
     return { topic: this.#topic, principal: this.#principal() };
   }
 
-  async #encode({ partition, batch, stamp }: Part): Promise<{
-    partition: number;
-    records: readonly Buffer[];
-  }> {
+  async #encode({ batch, stamp, partition }: Part): Promise<EncodedPart> {
     if (!(batch instanceof RecordBatch)) throw new TypeError('The batch is of another driver');
     // Uncompressed is better than not at all, such as where memory is short.
     await batch.compress(this.#compression).catch(() => batch.compress('none'));
-    return { partition, records: batch.seal(stamp) };
+    return { partition, records: batch.seal(stamp), maxTimestamp: batch.maxTimestamp };
   }
+}
+
+interface EncodedPart {
+  readonly partition: number;
+  readonly records: readonly Buffer[];
+  readonly maxTimestamp: number;
 }
 
 const notPermitted = { ok: true, value: { permitted: false, known: null } } as const;

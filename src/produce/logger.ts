@@ -13,6 +13,7 @@ import {
 } from '../options.ts';
 import { type ClusterConnection, openCluster } from './connect.ts';
 import { KafkaDriver } from './driver.ts';
+import { KeepAlive } from './keep-alive.ts';
 
 /** What goes with a record's value. */
 export interface SendOptions {
@@ -48,6 +49,7 @@ export class DiasporaLogger implements AsyncDisposable {
   readonly #diagnostics: Diagnostics;
   readonly #connection: ClusterConnection;
   readonly #shippers = new Map<string, Shipper>();
+  readonly #keepAlive = new KeepAlive();
   #closing: Promise<FlushResult> | null = null;
 
   /** Throws `ConfigurationError`. Connects in the background: nothing later throws. */
@@ -64,7 +66,8 @@ export class DiasporaLogger implements AsyncDisposable {
    * Settles when the brokers have acknowledged the record, or rejects with a `DeliveryError` whose
    * `possiblyDelivered` tells whether it may be in the topic all the same: after `deliveryTimeoutMs`, when
    * the record is too large or invalid (`code` `RECORD_TOO_LARGE`, `RECORD_INVALID`), when the buffer is
-   * full (`BUFFER_FULL`), or at `close`. A promise that nobody looks at never crashes the process.
+   * full (`BUFFER_FULL`), or at `close`. A promise that nobody looks at never crashes the process; until it
+   * is settled it keeps the process alive.
    */
   send(topic: string, value: unknown, options: SendOptions = {}): Promise<RecordMetadata> {
     const sent = new Promise<RecordMetadata>((resolve, reject) => {
@@ -76,7 +79,7 @@ export class DiasporaLogger implements AsyncDisposable {
       }
       if (!isWhole(timestamp))
         throw invalid('timestamp must be whole milliseconds since the epoch');
-      this.#shipperOf(topic).write({
+      const record = {
         key: key === null ? null : contentOf(key),
         value: encoded(value),
         headers: Object.entries(headers).map(
@@ -86,13 +89,16 @@ export class DiasporaLogger implements AsyncDisposable {
         partition,
         level: null,
         settle: (settlement: Settlement) => {
+          this.#keepAlive.release();
           if (settlement.kind === 'failed') reject(settlement.error);
           else {
             const { partition: where, offset, timestamp: stored } = settlement;
             resolve({ topic, partition: where, offset, timestamp: stored });
           }
         },
-      });
+      };
+      this.#keepAlive.hold();
+      this.#shipperOf(topic).write(record);
     });
     // Whoever awaits it still sees the rejection; whoever does not must not be crashed by it.
     sent.catch(() => {});
@@ -119,7 +125,8 @@ export class DiasporaLogger implements AsyncDisposable {
 
   /** Ids of a topic's partitions. Rejects with a `BrokerError`, `ConnectionError` or `AuthenticationError`. */
   async partitionsFor(topic: string): Promise<number[]> {
-    const { partitions } = await this.#connection.cluster.metadata(topic);
+    const asked = this.#connection.cluster.metadata(topic);
+    const { partitions } = await this.#keepAlive.during(asked);
     return partitions.map(({ id }) => id).sort((one, other) => one - other);
   }
 

@@ -16,7 +16,7 @@
 import type { Failure, Outcome } from '../delivery/driver.ts';
 import type { DiagnosticCode } from '../diagnostics.ts';
 import { AuthenticationError, BrokerError, ConnectionError } from '../errors.ts';
-import { kafkaError } from '../wire/error-table.ts';
+import { brokerErrorInfo } from '../wire/error-table.ts';
 import type { ProducePartitionReply } from '../wire/requests/produce.ts';
 
 /** What messages name. */
@@ -32,7 +32,7 @@ interface Meaning {
   readonly kind: FailureKind;
   readonly code: DiagnosticCode;
   /** What happened and what to do; after it come the broker's own name for it and words. */
-  readonly says?: (target: Target) => string;
+  readonly says?: (target: Target, partition?: number) => string;
   readonly staleTopology?: true;
 }
 
@@ -127,15 +127,18 @@ const meanings: ReadonlyMap<number, Meaning> = new Map<number, Meaning>([
   [89, { kind: 'retriable', code: 'BROKER_THROTTLED' }],
 ]);
 
-/** What one partition's answer means. */
-export function outcomeOfAnswer(answer: ProducePartitionReply, target: Target): Outcome {
+/** What one partition's answer means. `maxTimestamp` is the latest time among the batch's records, in milliseconds. */
+export function outcomeOfAnswer(
+  answer: ProducePartitionReply,
+  target: Target,
+  maxTimestamp: number,
+): Outcome {
   const { errorCode, baseOffset, logAppendTime } = answer;
   if (errorCode === 0 || errorCode === duplicateSequenceNumber) {
-    return {
-      kind: 'acknowledged',
-      baseOffset,
-      logAppendTime: logAppendTime < 0n ? null : Number(logAppendTime),
-    };
+    const time = Number(logAppendTime);
+    // A repeat is answered with the latest time of the batch that is stored, whoever set it.
+    const records = time < 0 || time === maxTimestamp;
+    return { kind: 'acknowledged', baseOffset, logAppendTime: records ? null : time };
   }
   const meaning = meaningOf(errorCode);
   // The first of the thoughts above.
@@ -179,19 +182,17 @@ export function failureOf(
 ): Failure {
   const { errorCode, errorMessage = null, recordErrors, partition } = answer;
   const { code, says, staleTopology } = meaningOf(errorCode);
-  const { code: name, staleMetadata } = kafkaError(errorCode);
+  const { code: name, staleMetadata } = brokerErrorInfo(errorCode);
   const where = partition === undefined ? '' : `, partition ${partition}`;
-  const what = says?.(target) ?? `The broker refused for topic ${target.topic}${where}`;
-  const words = [
-    `${name} ${errorCode}`,
-    errorMessage,
-    ...(recordErrors ?? [])
-      .slice(0, 3)
-      .map(({ index, message }) => `record ${index}: ${message ?? 'invalid'}`),
-  ].filter((word) => word !== null);
+  const what =
+    says?.(target, partition) ??
+    `The broker answers with an error for topic ${target.topic}${where}`;
+  const [refused] = recordErrors ?? [];
+  const words = refused ? `record ${refused.index}: ${refused.message ?? 'invalid'}` : errorMessage;
+  const named = words === null ? `${name} ${errorCode}` : `${name} ${errorCode}: ${words}`;
   return {
     code,
-    message: `${what} (${words.join('; ')})`,
+    message: `${what} (${named}).`,
     ...((staleTopology || staleMetadata) && { staleTopology: true }),
   };
 }
@@ -200,8 +201,10 @@ function meaningOf(errorCode: number): Meaning {
   return meanings.get(errorCode) ?? { kind: 'retriable', code: 'BROKER_ERROR' };
 }
 
-function unknownTopic({ topic }: Target): string {
-  return `Topic ${topic} does not exist, or not yet everywhere: create or claim it`;
+function unknownTopic({ topic }: Target, partition?: number): string {
+  const what =
+    partition === undefined ? `Topic ${topic}` : `Partition ${partition} of topic ${topic}`;
+  return `${what} does not exist, or not yet everywhere: create or claim it`;
 }
 
 function writeDenied(target: Target): string {

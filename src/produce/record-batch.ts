@@ -62,6 +62,11 @@ export class RecordBatch implements Batch {
     return this.#end;
   }
 
+  /** The latest time of all records, in milliseconds since the epoch. */
+  get maxTimestamp(): number {
+    return this.#maxTimestamp;
+  }
+
   append(record: DeliveryRecord): void {
     const { key, value, headers, timestamp } = record;
     let units = sizeHint(key) + sizeHint(value);

@@ -35,7 +35,7 @@ export function readHead(line: string, arrival: number): LineHead {
     const start = at + levelField.length;
     const end = endOfValue(line, start);
     if (end === -1) return { level, timestamp: arrival };
-    level = levelNumber(valueOf(line, start, end));
+    level = levelNumber(valueBetween(line, start, end));
     at = end + 1;
   }
   if (!line.startsWith(timeField, at)) return { level, timestamp: arrival };
@@ -43,7 +43,7 @@ export function readHead(line: string, arrival: number): LineHead {
   const end = endOfValue(line, start);
   return {
     level,
-    timestamp: end === -1 ? arrival : eventTime(valueOf(line, start, end), arrival),
+    timestamp: end === -1 ? arrival : eventTime(valueBetween(line, start, end), arrival),
   };
 }
 
@@ -66,7 +66,7 @@ function endOfValue(line: string, start: number): number {
   return next === comma || next === closingBrace ? at : -1;
 }
 
-function valueOf(line: string, start: number, end: number): string | number {
+function valueBetween(line: string, start: number, end: number): string | number {
   if (line.charCodeAt(start) === quote) return line.slice(start + 1, end - 1);
   let value = 0;
   for (let at = start; at < end; at += 1) {

@@ -61,7 +61,10 @@ export function applyTransform(
     if (result instanceof Promise) {
       // Its outcome comes too late to matter, and must not become an unhandled rejection.
       result.catch(() => undefined);
-      return { kind: 'failed', message: 'the transform answered a promise: it must answer at once' };
+      return {
+        kind: 'failed',
+        message: 'the transform answered a promise: it must answer at once',
+      };
     }
     const fields = asFields(result);
     if (fields) return { kind: 'shipped', value: toJson(result), fields };

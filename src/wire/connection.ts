@@ -12,7 +12,7 @@ import {
   socketFailure,
   wantsTls,
 } from './connect-failure.ts';
-import { kafkaError } from './error-table.ts';
+import { brokerErrorInfo } from './error-table.ts';
 import { FrameLengthError, FrameReader } from './frame-reader.ts';
 import { decodeReply, encodeRequest } from './request-frame.ts';
 import { apiVersions, type VersionRange } from './requests/api-versions.ts';
@@ -118,10 +118,10 @@ export class Connection {
       return this.#send(apiVersions, software, { timeoutMs, urgent: true });
     };
     let reply = await ask(apiVersions.maxVersion);
-    const { code } = kafkaError(reply.errorCode);
+    const { code } = brokerErrorInfo(reply.errorCode);
     if (code === 'UNSUPPORTED_VERSION') reply = await ask(0);
     if (reply.errorCode !== 0) {
-      const name = kafkaError(reply.errorCode).code;
+      const name = brokerErrorInfo(reply.errorCode).code;
       throw this.#violation(`it answers ApiVersions with ${name}`, true);
     }
     this.#versions = reply.ranges;

@@ -2,7 +2,7 @@
 import { BrokerError } from '../errors.ts';
 
 /** One error code of Kafka's protocol. */
-export interface KafkaError {
+export interface BrokerErrorInfo {
   /** Its name, such as `NOT_LEADER_OR_FOLLOWER`. */
   readonly code: string;
   /** Whether Kafka's own client would send the same request again. */
@@ -190,7 +190,7 @@ const retriable: ReadonlySet<string> = new Set<(typeof names)[number]>([
 ]);
 
 /** What a number means. One that is newer than this table is `UNKNOWN_ERROR_CODE`, and not retriable. */
-export function kafkaError(errorCode: number): KafkaError {
+export function brokerErrorInfo(errorCode: number): BrokerErrorInfo {
   const code =
     errorCode === -1 ? 'UNKNOWN_SERVER_ERROR' : (names[errorCode] ?? 'UNKNOWN_ERROR_CODE');
   const staleMetadata = stale.has(code);
@@ -199,7 +199,7 @@ export function kafkaError(errorCode: number): KafkaError {
 
 /** The error to throw for a number. `what` says what was tried, without a full stop at its end. */
 export function brokerError(errorCode: number, what: string): BrokerError {
-  const known = kafkaError(errorCode);
+  const known = brokerErrorInfo(errorCode);
   return new BrokerError(
     known.code,
     errorCode,

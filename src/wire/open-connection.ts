@@ -1,7 +1,7 @@
 /** From an address to a connection that is ready for requests: TCP, TLS, versions, sign-in. */
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import type { Diagnostics } from '../diagnostics.ts';
-import { AuthenticationError } from '../errors.ts';
+import { AuthenticationError, ConnectionError } from '../errors.ts';
 import type { BrokerAddress } from './broker-address.ts';
 import { connectionError, givenUp } from './connect-failure.ts';
 import { Connection } from './connection.ts';
@@ -83,10 +83,16 @@ async function openWith(
     if (isTokenRefused(error) && credentials?.mechanism === 'OAUTHBEARER') {
       if (how?.mechanism === 'OAUTHBEARER') how.refused(credentials.token);
     }
-    throw error;
+    throw unsent(error);
   } finally {
     signal.removeEventListener('abort', onAbort);
   }
+}
+
+/** What was sent so far were the connection's own requests: the caller's was not among them. */
+function unsent(error: unknown): unknown {
+  if (!(error instanceof ConnectionError) || !error.sent) return error;
+  return new ConnectionError(error.code, error.message, false, { cause: error.cause });
 }
 
 function isTokenRefused(error: unknown): boolean {

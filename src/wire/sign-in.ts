@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { AuthenticationError } from '../errors.ts';
 import type { Api } from './api.ts';
 import { addressText, type BrokerAddress } from './broker-address.ts';
-import { kafkaError } from './error-table.ts';
+import { brokerErrorInfo } from './error-table.ts';
 import { type SaslAuthenticateReply, saslAuthenticate } from './requests/sasl-authenticate.ts';
 import { saslHandshake } from './requests/sasl-handshake.ts';
 import { ScramError, ScramExchange, type ScramMechanism } from './scram.ts';
@@ -64,7 +64,7 @@ export async function signIn(
   const { mechanism } = credentials;
   const handshake = await ask(saslHandshake, { mechanism });
   if (handshake.errorCode !== 0) {
-    const { code } = kafkaError(handshake.errorCode);
+    const { code } = brokerErrorInfo(handshake.errorCode);
     const offered = handshake.mechanisms.join(', ') || 'none';
     throw refusal(
       'SIGN_IN_REFUSED',
@@ -78,7 +78,11 @@ export async function signIn(
     startedAt = performance.now();
     const reply = await ask(saslAuthenticate, { authBytes: Buffer.from(message, 'utf8') });
     if (reply.errorCode !== 0) {
-      throw refused(broker, credentials, reply.errorMessage ?? kafkaError(reply.errorCode).code);
+      throw refused(
+        broker,
+        credentials,
+        reply.errorMessage ?? brokerErrorInfo(reply.errorCode).code,
+      );
     }
     return reply;
   };

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { AuthenticationError, BrokerError, ConnectionError } from '../../../src/errors.ts';
-import { outcomeOfAnswer, outcomeOfError } from '../../../src/produce/outcomes.ts';
+import {
+  outcomeOfError,
+  outcomeOfAnswer as read,
+  type Target,
+} from '../../../src/produce/outcomes.ts';
+import type { ProducePartitionReply } from '../../../src/wire/requests/produce.ts';
 
 const target = { topic: 'logs', principal: 'ada' };
 /** One more than Kafka 4.3 knows: what it does not know yet must be handled too. */
@@ -14,8 +19,10 @@ const answer = (errorCode: number, baseOffset = -1n) => ({
   logAppendTime: -1n,
   recordErrors: [],
 });
+const outcomeOfAnswer = (given: ProducePartitionReply, on: Target = target) =>
+  read(given, on, 5_000);
 const kindOf = (errorCode: number, baseOffset?: bigint) =>
-  outcomeOfAnswer(answer(errorCode, baseOffset), target).kind;
+  outcomeOfAnswer(answer(errorCode, baseOffset)).kind;
 
 /** Everything that is not merely tried again. A change here changes what happens to people's records. */
 const expected: Readonly<Record<string, readonly number[]>> = {
@@ -76,6 +83,12 @@ describe('an acknowledgement', () => {
       logAppendTime: 99,
     });
   });
+
+  it("of a repeat tells the latest time of the batch's own records, which is no time of the broker's", () => {
+    expect(outcomeOfAnswer({ ...answer(0, 12n), logAppendTime: 5_000n }, target)).toMatchObject({
+      logAppendTime: null,
+    });
+  });
 });
 
 describe('a message', () => {
@@ -91,7 +104,7 @@ describe('a message', () => {
     });
   });
 
-  it("has the broker's own words, and which records it refused", () => {
+  it("has the broker's own words, and which record it refused", () => {
     const outcome = outcomeOfAnswer(
       {
         ...answer(87),
@@ -101,7 +114,7 @@ describe('a message', () => {
       target,
     );
     expect(outcome).toMatchObject({
-      message: expect.stringMatching(/One or more records.*record 4: a compacted topic/),
+      message: expect.stringMatching(/INVALID_RECORD 87: record 4: a compacted topic/),
     });
   });
 });

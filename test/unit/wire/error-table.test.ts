@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BrokerError } from '../../../src/errors.ts';
-import { brokerError, kafkaError } from '../../../src/wire/error-table.ts';
+import { brokerError, brokerErrorInfo } from '../../../src/wire/error-table.ts';
 
 describe('error table', () => {
   it.each([
@@ -18,7 +18,7 @@ describe('error table', () => {
     [133, 'SHARE_SESSION_LIMIT_REACHED', true, false],
     [134, 'UNKNOWN_ERROR_CODE', false, false],
   ])('knows %i as %s', (errorCode, code, retriable, staleMetadata) => {
-    expect(kafkaError(errorCode)).toEqual({ code, retriable, staleMetadata });
+    expect(brokerErrorInfo(errorCode)).toEqual({ code, retriable, staleMetadata });
   });
 
   it('makes an error that says what was tried', () => {

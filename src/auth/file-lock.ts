@@ -1,0 +1,53 @@
+/** A lock on bytes of a file that the kernel releases when its process dies. */
+import { type FileHandle, open } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Bytes of a file: an offset and a length. */
+export interface ByteRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** The part of fs-native-extensions that is used; it has no types of its own. */
+interface NativeLocks {
+  tryLock(fd: number, offset: number, length: number): boolean;
+  unlock(fd: number, offset: number, length: number): void;
+}
+
+/** Milliseconds between attempts: holders keep the lock for milliseconds. */
+const pollMs = 10;
+
+/** Runs `action` while holding the lock. Throws `Error` when it is not free within `timeoutMs`. */
+export async function withFileLock<T>(
+  path: string,
+  range: ByteRange,
+  timeoutMs: number,
+  action: () => T | Promise<T>,
+): Promise<T> {
+  const locks = nativeLocks();
+  const file: FileHandle = await open(path, 'r+');
+  try {
+    const deadline = Date.now() + timeoutMs;
+    while (!locks.tryLock(file.fd, range.offset, range.length)) {
+      if (Date.now() >= deadline) {
+        throw new Error(`another process has held the lock on ${path} for ${timeoutMs} ms`);
+      }
+      await delay(pollMs);
+    }
+    return await action();
+  } finally {
+    // Closing releases the lock.
+    await file.close();
+  }
+}
+
+function nativeLocks(): NativeLocks {
+  const loaded: unknown = createRequire(import.meta.url)('fs-native-extensions');
+  if (!isNativeLocks(loaded)) throw new Error('fs-native-extensions cannot be used');
+  return loaded;
+}
+
+function isNativeLocks(value: unknown): value is NativeLocks {
+  return typeof value === 'object' && value !== null && 'tryLock' in value && 'unlock' in value;
+}

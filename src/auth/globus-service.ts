@@ -1,0 +1,23 @@
+/** What Globus Auth and the event service are called: ids, scopes, paths. Source: Globus Auth's developer guide and SDK. */
+
+/** The native app that Globus Auth knows the event service's tools by: a public client, no secret. */
+export const nativeAppClientId = 'c5d4fab4-7f0d-422e-b0c8-5c74329b52fe';
+
+export const defaultIssuer = 'https://auth.globus.org';
+
+/** Resource server of the event service: tokens are chosen by it, never by their place in a reply. */
+export const eventService = '2b9d2f5c-fa32-45b5-875b-b24cd343b917';
+
+/** Resource server of `openid`, `email` and `profile`. */
+export const authService = 'auth.globus.org';
+
+export const eventServiceScope: string = `https://auth.globus.org/scopes/${eventService}/action_all`;
+
+/** Who signed in, and the right to act for them while they are away. */
+export const signInScope: string = `openid email profile offline_access ${eventServiceScope}`;
+
+export const authorizePath = '/v2/oauth2/authorize';
+export const tokenPath = '/v2/oauth2/token';
+export const userinfoPath = '/v2/oauth2/userinfo';
+/** Page that shows the authorization code to copy. */
+export const redirectPath = '/v2/web/auth-code';

@@ -1,0 +1,183 @@
+/** Signs a person in with Globus (authorization code with PKCE) and answers the tokens of the event service. */
+import { createHash, randomBytes } from 'node:crypto';
+import { AuthenticationError } from '../errors.ts';
+import type { Environment } from '../options.ts';
+import { readAuthorizationCode } from './authorization-code.ts';
+import { canOpenBrowser, openBrowser } from './browser.ts';
+import {
+  authService,
+  defaultIssuer,
+  eventService,
+  nativeAppClientId,
+  redirectPath,
+  signInScope,
+} from './globus-service.ts';
+import { principalOf, readIdToken } from './id-token.ts';
+import { promptForCode } from './prompt.ts';
+import { TokenEndpoint } from './token-endpoint.ts';
+import { type GlobusTokens, type TokenReply, tokensFor } from './token-reply.ts';
+import { TokenStore } from './token-store.ts';
+import { askUserinfo } from './userinfo.ts';
+
+export interface RequestTokenOptions {
+  /** Base URL of Globus Auth. Default `DIASPORA_ISSUER`, else `https://auth.globus.org`. */
+  readonly issuer?: string;
+  /** Default `DIASPORA_SDK_CLIENT_ID`, else the native app of the event service. */
+  readonly oauthClientId?: string;
+  /** Secret of a confidential client. Default `DIASPORA_SDK_CLIENT_SECRET`, else none. */
+  readonly oauthClientSecret?: string;
+  /** Opens a browser where there is one. Default true. */
+  readonly browser?: boolean;
+  /** Keeps the tokens in the token store, where the Python SDK finds them too. Default false. */
+  readonly save?: boolean;
+  /** Shows the address and answers what the person pastes: a code, or a whole address. Default: on the terminal. */
+  readonly prompt?: (authorizeUrl: string) => Promise<string>;
+  /** Milliseconds that one request may take. Default 10,000. */
+  readonly requestTimeoutMs?: number;
+  /** Default `process.env`. */
+  readonly env?: Environment;
+}
+
+/** Who signed in, and the event service's tokens. The tokens are secrets. */
+export interface RequestedToken {
+  readonly issuer: string;
+  readonly oauthClientId: string;
+  /** Claim `sub`: a UUID. */
+  readonly subject: string;
+  /** The user name up to the `@`. */
+  readonly principal: string;
+  /** Such as `scientist@example.org`. */
+  readonly username: string;
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  /** End of the access token, in milliseconds since the epoch. */
+  readonly expiresAt: number;
+  readonly scope: string;
+  /** Path of the token store, where `save` was asked for; else null. */
+  readonly savedTo: string | null;
+}
+
+/**
+ * Asks a person to sign in, and answers the tokens. Throws `ConfigurationError` for an issuer that is
+ * not secure, and `AuthenticationError` with one of the codes `AUTHORIZATION_CODE_MISSING`,
+ * `AUTHORIZATION_CODE_INVALID`, `CONSENT_REFUSED`, `STATE_MISMATCH`, `ID_TOKEN_INVALID`,
+ * `TOKEN_REQUEST_REFUSED`, `TOKEN_ENDPOINT_UNAVAILABLE`.
+ *
+ * @example
+ * const { principal, refreshToken } = await requestToken();
+ */
+export async function requestToken(options: RequestTokenOptions = {}): Promise<RequestedToken> {
+  const env = options.env ?? process.env;
+  const issuer = (options.issuer ?? (env['DIASPORA_ISSUER'] || defaultIssuer)).replace(/\/+$/, '');
+  const oauthClientId =
+    options.oauthClientId ?? (env['DIASPORA_SDK_CLIENT_ID'] || nativeAppClientId);
+  const oauthClientSecret =
+    options.oauthClientSecret ?? (env['DIASPORA_SDK_CLIENT_SECRET'] || undefined);
+  const timeoutMs = options.requestTimeoutMs ?? 10_000;
+  const endpoint = new TokenEndpoint({
+    issuer,
+    oauthClientId,
+    requestTimeoutMs: timeoutMs,
+    env,
+    ...(oauthClientSecret !== undefined && { oauthClientSecret }),
+  });
+  const store = new TokenStore({
+    issuer,
+    oauthClientId,
+    isService: oauthClientSecret !== undefined,
+    env,
+  });
+  // Before the person signs in: no sign-in is wasted on a store that has no place.
+  const savedTo = options.save ? store.path : null;
+
+  const state = randomBytes(16).toString('base64url');
+  // RFC 7636: 43 to 128 characters; 32 bytes make 43.
+  const codeVerifier = randomBytes(32).toString('base64url');
+  const redirectUri = issuer + redirectPath;
+  const authorizeUrl = await endpoint.authorizeUrl({
+    redirect_uri: redirectUri,
+    scope: signInScope,
+    state,
+    access_type: 'offline',
+    code_challenge: createHash('sha256').update(codeVerifier).digest('base64url'),
+    code_challenge_method: 'S256',
+  });
+  if (options.browser !== false && canOpenBrowser(env, process.platform)) {
+    await openBrowser(authorizeUrl);
+  }
+  const pasted = await (options.prompt ?? promptForCode)(authorizeUrl);
+  const code = readAuthorizationCode(pasted, state);
+  const reply = await held(exchange(endpoint, code, codeVerifier, redirectUri));
+
+  const tokens = tokensFor(reply, eventService);
+  if (tokens === null || tokens.refreshToken === null || reply.idToken === null) {
+    throw new AuthenticationError(
+      'TOKEN_REQUEST_REFUSED',
+      `Globus Auth at ${issuer} answered without ${tokens === null ? "the event service's token" : tokens.refreshToken === null ? 'a refresh token' : 'an id_token'}: the OAuth client ${oauthClientId} may not ask for it.`,
+      false,
+    );
+  }
+  const { subject, username } = readIdToken(reply.idToken, issuer, oauthClientId);
+  const own = tokensFor(reply, authService);
+  const known = own && (await askUserinfo(issuer, own.accessToken, { env, timeoutMs }));
+  if (known !== null && known !== subject) {
+    throw new AuthenticationError(
+      'ID_TOKEN_INVALID',
+      `Globus Auth at ${issuer} contradicts itself about who signed in.`,
+      false,
+    );
+  }
+  if (savedTo !== null) await store.write(...reply.tokens.map((one) => rowOf(one, subject)));
+  return {
+    issuer,
+    oauthClientId,
+    subject,
+    principal: principalOf(username),
+    username,
+    accessToken: tokens.accessToken,
+    refreshToken: tokens.refreshToken,
+    expiresAt: tokens.expiresAt,
+    scope: tokens.scope,
+    savedTo,
+  };
+}
+
+async function exchange(
+  endpoint: TokenEndpoint,
+  code: string,
+  codeVerifier: string,
+  redirectUri: string,
+): Promise<TokenReply> {
+  try {
+    return await endpoint.exchange(code, codeVerifier, redirectUri);
+  } catch (error) {
+    if (!(error instanceof AuthenticationError) || error.code !== 'INVALID_GRANT') throw error;
+    throw new AuthenticationError(
+      'AUTHORIZATION_CODE_INVALID',
+      'The authorization code is wrong, used, or too old: it is good for ten minutes, once. Start again.',
+      false,
+    );
+  }
+}
+
+/** The endpoint's connections keep no process alive; a person who waits for an answer does. */
+async function held<T>(promise: Promise<T>): Promise<T> {
+  const hold = setInterval(() => {}, 2 ** 31 - 1);
+  try {
+    return await promise;
+  } finally {
+    clearInterval(hold);
+  }
+}
+
+function rowOf(tokens: GlobusTokens, subject: string): Parameters<TokenStore['write']>[0] {
+  return {
+    resource_server: tokens.resourceServer,
+    identity_id: subject,
+    scope: tokens.scope,
+    access_token: tokens.accessToken,
+    refresh_token: tokens.refreshToken,
+    expires_at_seconds: Math.floor(tokens.expiresAt / 1000),
+    token_type: tokens.tokenType,
+  };
+}

@@ -1,0 +1,75 @@
+/** Access tokens from a module of the user's own. */
+import { inspect } from 'node:util';
+import type { Diagnostics } from '../diagnostics.ts';
+import { AuthenticationError } from '../errors.ts';
+import { type AccessToken, RenewingToken } from './renewing-token.ts';
+
+/** A token that does not say when it ends is asked for again after so many milliseconds. */
+const assumedLifeMs = 3_600_000;
+
+/** Tokens by the default export of a module: a function that answers a string, or `{ value, expiresAt }`. */
+export class TokenModule {
+  readonly #url: string;
+  readonly #diagnostics: Diagnostics;
+  readonly #renewing: RenewingToken = new RenewingToken(() => this.#obtain());
+
+  constructor(url: string, diagnostics: Diagnostics) {
+    this.#url = url;
+    this.#diagnostics = diagnostics;
+  }
+
+  token(): Promise<AccessToken> {
+    return this.#renewing.token();
+  }
+
+  refused(value: string): void {
+    this.#renewing.refused(value);
+  }
+
+  close(): void {
+    this.#renewing.close();
+  }
+
+  [inspect.custom](): string {
+    return `TokenModule { module: '${this.#url}' }`;
+  }
+
+  async #obtain(): Promise<AccessToken> {
+    let answer: unknown;
+    try {
+      const module: unknown = await import(this.#url);
+      const give: unknown = Object(module).default;
+      if (typeof give !== 'function') throw this.#failure('has no function as its default export');
+      answer = await give();
+    } catch (error) {
+      if (error instanceof AuthenticationError) throw error;
+      // Its message is the user's own and may hold a secret: the kind of error is all that is said.
+      const kind = error instanceof Error ? error.name : typeof error;
+      const code = Object(error).code;
+      throw this.#failure(`failed (${typeof code === 'string' ? `${kind}, ${code}` : kind})`);
+    }
+    const token = readToken(answer, Date.now());
+    if (token === null) {
+      throw this.#failure('must answer a token, or { value, expiresAt } with milliseconds');
+    }
+    return token;
+  }
+
+  #failure(what: string): AuthenticationError {
+    const message = `The token module ${this.#url} ${what}.`;
+    this.#diagnostics.emit('TOKEN_ENDPOINT_UNAVAILABLE', message);
+    return new AuthenticationError('TOKEN_MODULE_FAILED', message, true);
+  }
+}
+
+function readToken(answer: unknown, now: number): AccessToken | null {
+  if (typeof answer === 'string' && answer !== '') {
+    return { value: answer, expiresAt: now + assumedLifeMs };
+  }
+  if (typeof answer !== 'object' || answer === null) return null;
+  const value = 'value' in answer ? answer.value : undefined;
+  const expiresAt = 'expiresAt' in answer ? answer.expiresAt : undefined;
+  if (typeof value !== 'string' || value === '') return null;
+  if (expiresAt === undefined) return { value, expiresAt: now + assumedLifeMs };
+  return typeof expiresAt === 'number' && expiresAt > now ? { value, expiresAt } : null;
+}

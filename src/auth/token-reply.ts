@@ -1,0 +1,65 @@
+/** What Globus Auth's token endpoint answers: read once, here, and trusted from then on. */
+
+/** The tokens of one resource server. */
+export interface GlobusTokens {
+  readonly resourceServer: string;
+  readonly scope: string;
+  readonly accessToken: string;
+  /** Null where the reply has none: an earlier one then stays in use. */
+  readonly refreshToken: string | null;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+  readonly tokenType: string;
+}
+
+/** A whole reply. */
+export interface TokenReply {
+  /** One a resource server, in the reply's order. */
+  readonly tokens: readonly GlobusTokens[];
+  readonly idToken: string | null;
+}
+
+/** Seconds taken for a reply that does not say (RFC 6749 section 5.1 only recommends that it does). */
+const assumedLifeSeconds = 3_600;
+
+/**
+ * Reads a reply of the token endpoint. `askedAt` is when the request was sent, in milliseconds since
+ * the epoch: counted from there, a token is never thought to live longer than it does.
+ * Null where it is no such reply.
+ */
+export function readTokenReply(body: unknown, askedAt: number): TokenReply | null {
+  if (!isObject(body)) return null;
+  const others = body['other_tokens'];
+  const tokens = [body, ...(Array.isArray(others) ? others : [])]
+    .map((entry) => readTokens(entry, askedAt))
+    .filter((entry) => entry !== null);
+  if (tokens.length === 0) return null;
+  return { tokens, idToken: textOf(body['id_token']) };
+}
+
+/** The tokens of one resource server: by its name, since Globus promises no order. */
+export function tokensFor(reply: TokenReply, resourceServer: string): GlobusTokens | null {
+  return reply.tokens.find((tokens) => tokens.resourceServer === resourceServer) ?? null;
+}
+
+function readTokens(entry: unknown, askedAt: number): GlobusTokens | null {
+  if (!isObject(entry)) return null;
+  const accessToken = textOf(entry['access_token']);
+  if (accessToken === null) return null;
+  const life = Number(entry['expires_in']);
+  const seconds = Number.isFinite(life) && life > 0 ? life : assumedLifeSeconds;
+  return {
+    resourceServer: textOf(entry['resource_server']) ?? '',
+    scope: textOf(entry['scope']) ?? '',
+    accessToken,
+    refreshToken: textOf(entry['refresh_token']),
+    expiresAt: askedAt + seconds * 1000,
+    tokenType: textOf(entry['token_type']) ?? 'Bearer',
+  };
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null;
+
+const textOf = (value: unknown): string | null =>
+  typeof value === 'string' && value !== '' ? value : null;

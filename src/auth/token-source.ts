@@ -1,0 +1,151 @@
+/** Access tokens for whoever connects to a broker: cached, renewed in time, one request at a time. */
+import { inspect } from 'node:util';
+import { Diagnostics } from '../diagnostics.ts';
+import { AuthenticationError } from '../errors.ts';
+import type { Environment } from '../options.ts';
+import { GlobusIdentity } from './globus-identity.ts';
+import { acquireIdentity, identityKey, releaseIdentity } from './identity-registry.ts';
+import { RefreshTokenOrigin } from './refresh-token-origin.ts';
+import type { AccessToken } from './renewing-token.ts';
+import { TokenEndpoint } from './token-endpoint.ts';
+import { TokenModule } from './token-module.ts';
+import { TokenStore } from './token-store.ts';
+
+export type { AccessToken };
+
+/** Sign-in by Globus Auth: a refresh token buys access tokens, or a service's own secret does. */
+export interface GlobusAuth {
+  readonly type: 'globus';
+  /** Base URL of Globus Auth, such as `https://auth.globus.org`. Plain HTTP on loopback only. */
+  readonly issuer: string;
+  readonly refreshToken?: string;
+  /** Where `refreshToken` comes from: said in diagnostics. Default `option`. */
+  readonly refreshTokenFrom?: 'option' | 'environment';
+  /** A file that holds the refresh token; read again at each refresh. */
+  readonly refreshTokenFile?: string;
+  readonly oauthClientId: string;
+  /** Secret of a confidential client. Without a refresh token it gets tokens for itself. */
+  readonly oauthClientSecret?: string;
+}
+
+/** Sign-in by a module whose default export answers a token, or `{ value, expiresAt }` with milliseconds since the epoch. */
+export interface TokenModuleAuth {
+  readonly type: 'token';
+  /** URL of the module. */
+  readonly module: string;
+}
+
+export interface TokenSourceOptions {
+  readonly auth: GlobusAuth | TokenModuleAuth;
+  /** Where refreshes and troubles are reported. Default: the diagnostics channel alone. */
+  readonly diagnostics?: Diagnostics;
+  /** Milliseconds that one token request may take. Default 10,000. */
+  readonly requestTimeoutMs?: number;
+  /** For the token store's directory and the proxy. Default `process.env`. */
+  readonly env?: Environment;
+}
+
+/** Hands out access tokens. */
+export interface TokenSource {
+  /**
+   * A token that is good now, from the cache where it can be. Throws `AuthenticationError`: with
+   * `retriable` true the same credentials may work later; false, only new ones will, and each call looks for them.
+   */
+  token(): Promise<AccessToken>;
+  /** Says that a broker refused this token: the next `token()` asks for another, once. */
+  refused(value: string): void;
+  /** Ends renewals. Tokens that were handed out stay good. */
+  close(): void;
+}
+
+/**
+ * Makes a token source. Sources of one identity in a thread share its token. No request is sent
+ * before the first `token()`. Throws `ConfigurationError` for an issuer over plain HTTP that is not
+ * on this machine.
+ *
+ * @example
+ * const source = createTokenSource({
+ *   auth: {
+ *     type: 'globus',
+ *     issuer: 'https://auth.globus.org',
+ *     refreshTokenFile: '/run/secrets/diaspora-refresh',
+ *     oauthClientId: 'c5d4fab4-7f0d-422e-b0c8-5c74329b52fe',
+ *   },
+ * });
+ * const { value, expiresAt } = await source.token();
+ */
+export function createTokenSource(options: TokenSourceOptions): TokenSource {
+  const diagnostics = options.diagnostics ?? new Diagnostics();
+  if (options.auth.type === 'token') return new TokenModule(options.auth.module, diagnostics);
+  return new GlobusTokenSource(options.auth, options, diagnostics);
+}
+
+class GlobusTokenSource implements TokenSource {
+  readonly #key: string;
+  readonly #identity: GlobusIdentity;
+  readonly #diagnostics: Diagnostics;
+  #closed = false;
+
+  constructor(auth: GlobusAuth, options: TokenSourceOptions, diagnostics: Diagnostics) {
+    const env = options.env ?? process.env;
+    this.#diagnostics = diagnostics;
+    this.#key = identityKey([
+      auth.issuer,
+      auth.oauthClientId,
+      auth.oauthClientSecret,
+      auth.refreshToken,
+      auth.refreshTokenFile,
+      env['DIASPORA_USER_DIR'] || env['HOME'],
+    ]);
+    this.#identity = acquireIdentity(this.#key, () => makeIdentity(auth, options, env));
+    this.#identity.listen(diagnostics);
+  }
+
+  async token(): Promise<AccessToken> {
+    if (this.#closed) {
+      throw new AuthenticationError('CLOSED', 'The token source is closed.', false);
+    }
+    return this.#identity.token();
+  }
+
+  refused(value: string): void {
+    this.#identity.refused(value);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#identity.leave(this.#diagnostics);
+    releaseIdentity(this.#key);
+  }
+
+  [inspect.custom](): string {
+    return `TokenSource { ${inspect(this.#identity)} }`;
+  }
+}
+
+function makeIdentity(
+  auth: GlobusAuth,
+  { requestTimeoutMs }: TokenSourceOptions,
+  env: Environment,
+): GlobusIdentity {
+  const { issuer, oauthClientId, oauthClientSecret, refreshToken, refreshTokenFile } = auth;
+  const isService = oauthClientSecret !== undefined;
+  const endpoint = new TokenEndpoint({
+    issuer,
+    oauthClientId,
+    env,
+    ...(isService && { oauthClientSecret }),
+    ...(requestTimeoutMs !== undefined && { requestTimeoutMs }),
+  });
+  const origin = new RefreshTokenOrigin(
+    {
+      refreshTokenFrom: auth.refreshTokenFrom ?? 'option',
+      ...(refreshToken !== undefined && { refreshToken }),
+      ...(refreshTokenFile !== undefined && { refreshTokenFile }),
+      useStore: !isService,
+    },
+    new TokenStore({ issuer, oauthClientId, isService, env }),
+  );
+  return new GlobusIdentity(endpoint, origin, isService);
+}

@@ -1,0 +1,53 @@
+/** Pino's transport: `pino.transport({ target: 'diaspora-logger/pino', options })`. */
+import { createDiagnostics } from '../diagnostics.ts';
+import { resolveTransport, type TransportOptions } from '../options.ts';
+import { openShipper } from '../produce/connect.ts';
+import { flushBeforeExit } from './exit-flush.ts';
+import { DiasporaPinoStream } from './pino-stream.ts';
+import { RecordBuilder } from './record-builder.ts';
+import { loadTransform } from './transform.ts';
+import { transportEvents } from './transport-events.ts';
+
+export type { Stats } from '../delivery/counters.ts';
+export type { DiagnosticEvent } from '../diagnostics.ts';
+export type { TransportOptions } from '../options.ts';
+export type { DiasporaPinoStream } from './pino-stream.ts';
+export type { Transform } from './transform.ts';
+
+/** What Pino and its worker put beside the options of a target. */
+const ofPino: ReadonlySet<string> = new Set(['$context', 'pinoWillSendConfig', 'levels', 'dedupe']);
+
+/**
+ * Ships each of Pino's lines, exactly as written, to a Kafka topic.
+ *
+ * ```js
+ * import pino from 'pino';
+ * const transport = pino.transport({ target: 'diaspora-logger/pino', options: { topic: 'app-logs' } });
+ * const logger = pino(transport);
+ * ```
+ *
+ * In a worker, under `targets`, as the last of a `pipeline`, or in process: `pino(diaspora(options))`. Throws
+ * `ConfigurationError`; nothing after that throws or emits 'error'. `end()` delivers what is left, within
+ * `closeTimeoutMs`, before 'finish' and 'close'. Under Pino's worker each diagnostic is also emitted on the
+ * object that `pino.transport` returns, by its event's name: `transport.on('retry', (event) => …)`.
+ */
+export default function transport(options: TransportOptions = {}): DiasporaPinoStream {
+  const resolved = resolveTransport(ownOptions(options));
+  const transform = resolved.transform === null ? null : loadTransform(resolved.transform);
+  const events = transportEvents();
+  const diagnostics = createDiagnostics(resolved.diagnostics, ...(events ? [events] : []));
+  const shipper = openShipper(resolved, diagnostics);
+  const stream = new DiasporaPinoStream({
+    shipper,
+    diagnostics,
+    builder: new RecordBuilder(resolved),
+    transform,
+  });
+  stream.once('close', flushBeforeExit(shipper));
+  return stream;
+}
+
+function ownOptions(options: unknown): unknown {
+  if (typeof options !== 'object' || options === null) return options;
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !ofPino.has(name)));
+}

@@ -1,0 +1,184 @@
+/** Topics and rights of a cluster, by kafkajs's admin client on the internal listener. */
+
+import kafkajs, { type AclResourceTypes, type Admin } from 'kafkajs';
+
+// kafkajs is CommonJS, and Node finds only some of its names by itself.
+const {
+  AclOperationTypes,
+  AclPermissionTypes,
+  AclResourceTypes: resourceTypes,
+  ConfigResourceTypes,
+  Kafka,
+  logLevel,
+  ResourcePatternTypes,
+} = kafkajs;
+
+/** What a right is about. Group `*` is every group. */
+export type Resource = { readonly topic: string } | { readonly group: string } | 'cluster';
+
+/** What a principal may do to a resource, by Kafka's names. */
+export type Operation = Exclude<keyof typeof AclOperationTypes, 'UNKNOWN' | 'ANY'>;
+
+/** How a topic is made. */
+export interface TopicOptions {
+  /** Default 1. */
+  readonly partitions?: number;
+  /** Default: one copy on each broker. */
+  readonly replication?: number;
+  /** Topic settings by Kafka's names, such as `max.message.bytes`. */
+  readonly config?: Readonly<Record<string, string>>;
+  /**
+   * Who may write, read and describe the topic, read in every group, and write idempotently: names
+   * of principals without `User:`. Default: the stack's own user of each listener.
+   */
+  readonly owner?: string | readonly string[];
+}
+
+/** What `administration` can do. */
+export interface Administration {
+  /** Answers when the topic has its leaders and the owner its rights. */
+  createTopic(name: string, options?: TopicOptions): Promise<void>;
+  deleteTopic(name: string): Promise<void>;
+  /** `total`: how many there are afterwards. */
+  addPartitions(topic: string, total: number): Promise<void>;
+  /** Replaces all settings of the topic that were made before. */
+  alterTopicConfig(topic: string, config: Readonly<Record<string, string>>): Promise<void>;
+  /** Answers when the broker that was asked knows of it. */
+  grant(principal: string, resource: Resource, operations: readonly Operation[]): Promise<void>;
+  /** Answers when the broker that was asked knows of it. */
+  revoke(principal: string, resource: Resource, operations: readonly Operation[]): Promise<void>;
+  /** Offset of the next record of each partition, by partition. */
+  endOffsets(topic: string): Promise<Map<number, bigint>>;
+}
+
+/** Default settings that `createTopic` gives. */
+export interface TopicDefaults {
+  readonly brokers: number;
+  readonly owners: readonly string[];
+}
+
+const pollMs = 20;
+
+/** A connection is made for each call: kafkajs does not come back from every fault that tests make. */
+export function administration(bootstrap: string, defaults: TopicDefaults): Administration {
+  const kafka = new Kafka({
+    clientId: 'stack',
+    brokers: bootstrap.split(','),
+    logLevel: logLevel.NOTHING,
+    retry: { retries: 20, initialRetryTime: 50, maxRetryTime: 1000 },
+  });
+  const ask = async <T>(question: (admin: Admin) => Promise<T>): Promise<T> => {
+    const admin = kafka.admin();
+    await admin.connect();
+    try {
+      return await question(admin);
+    } finally {
+      await admin.disconnect();
+    }
+  };
+
+  return {
+    async createTopic(name, options = {}) {
+      const { partitions = 1, replication = defaults.brokers, owner = defaults.owners } = options;
+      const config = {
+        'min.insync.replicas': String(Math.max(1, replication - 1)),
+        ...options.config,
+      };
+      const owners = typeof owner === 'string' ? [owner] : owner;
+      await ask(async (admin) => {
+        // Before the topic: brokers learn of both in this order, so whoever knows the topic knows its rights.
+        await admin.createAcls({
+          acl: owners.flatMap((principal) => [
+            ...entries(principal, { topic: name }, ['WRITE', 'READ', 'DESCRIBE']),
+            ...entries(principal, { group: '*' }, ['READ']),
+            ...entries(principal, 'cluster', ['IDEMPOTENT_WRITE']),
+          ]),
+        });
+        await admin.createTopics({
+          waitForLeaders: true,
+          topics: [
+            {
+              topic: name,
+              numPartitions: partitions,
+              replicationFactor: replication,
+              configEntries: configEntries(config),
+            },
+          ],
+        });
+      });
+    },
+    deleteTopic: (name) => ask((admin) => admin.deleteTopics({ topics: [name] })),
+    async addPartitions(topic, total) {
+      await ask(async (admin) => {
+        await admin.createPartitions({ topicPartitions: [{ topic, count: total }] });
+        for (;;) {
+          const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+          if (topics[0]?.partitions.filter(({ leader }) => leader >= 0).length === total) return;
+          await nextPoll();
+        }
+      });
+    },
+    async alterTopicConfig(topic, config) {
+      await ask((admin) =>
+        admin.alterConfigs({
+          validateOnly: false,
+          resources: [
+            { type: ConfigResourceTypes.TOPIC, name: topic, configEntries: configEntries(config) },
+          ],
+        }),
+      );
+    },
+    async grant(principal, resource, operations) {
+      const acl = entries(principal, resource, operations);
+      await ask(async (admin) => {
+        await admin.createAcls({ acl });
+        while ((await present(admin, acl)) < acl.length) await nextPoll();
+      });
+    },
+    async revoke(principal, resource, operations) {
+      const filters = entries(principal, resource, operations);
+      await ask(async (admin) => {
+        await admin.deleteAcls({ filters });
+        while ((await present(admin, filters)) > 0) await nextPoll();
+      });
+    },
+    async endOffsets(topic) {
+      const offsets = await ask((admin) => admin.fetchTopicOffsets(topic));
+      return new Map(offsets.map(({ partition, high }) => [partition, BigInt(high)]));
+    },
+  };
+}
+
+type Entry = ReturnType<typeof entries>[number];
+
+function entries(principal: string, resource: Resource, operations: readonly Operation[]) {
+  return operations.map((operation) => ({
+    ...named(resource),
+    resourcePatternType: ResourcePatternTypes.LITERAL,
+    principal: `User:${principal}`,
+    host: '*',
+    operation: AclOperationTypes[operation],
+    permissionType: AclPermissionTypes.ALLOW,
+  }));
+}
+
+function named(resource: Resource): { resourceType: AclResourceTypes; resourceName: string } {
+  if (resource === 'cluster') {
+    return { resourceType: resourceTypes.CLUSTER, resourceName: 'kafka-cluster' };
+  }
+  return 'topic' in resource
+    ? { resourceType: resourceTypes.TOPIC, resourceName: resource.topic }
+    : { resourceType: resourceTypes.GROUP, resourceName: resource.group };
+}
+
+/** How many of the entries the broker has. */
+async function present(admin: Admin, wanted: readonly Entry[]): Promise<number> {
+  const found = await Promise.all(wanted.map((entry) => admin.describeAcls(entry)));
+  return found.filter(({ resources }) => resources.some(({ acls }) => acls.length > 0)).length;
+}
+
+function configEntries(config: Readonly<Record<string, string>>): { name: string; value: string }[] {
+  return Object.entries(config).map(([name, value]) => ({ name, value }));
+}
+
+const nextPoll = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, pollMs));

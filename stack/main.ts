@@ -1,0 +1,93 @@
+/** `npm run stack`: the local stack for a person, until Ctrl-C. */
+
+import { once } from 'node:events';
+import { parseArgs } from 'node:util';
+import { MissingToolError } from './jars.ts';
+import { startStack } from './stack.ts';
+
+const usage = `Usage: npm run stack -- [--brokers 1|3] [--topic name[:partitions]]...
+
+Starts a real Kafka and a stand-in for Globus on loopback, and prints what to export.
+Ctrl-C stops them and removes everything they wrote.`;
+
+/** A topic as `--topic` names it. */
+interface WantedTopic {
+  readonly name: string;
+  readonly partitions: number;
+}
+
+/** Bad arguments; the message says which. */
+class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+function readArguments(args: readonly string[]): { brokers: 1 | 3; topics: WantedTopic[] } | 'help' {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      brokers: { type: 'string', default: '1' },
+      topic: { type: 'string', multiple: true, default: [] },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) return 'help';
+  if (values.brokers !== '1' && values.brokers !== '3') {
+    throw new UsageError(`--brokers takes 1 or 3, not ${values.brokers}.`);
+  }
+  return { brokers: values.brokers === '3' ? 3 : 1, topics: values.topic.map(wantedTopic) };
+}
+
+function wantedTopic(text: string): WantedTopic {
+  const [, name, partitions = '1'] = /^([\w.-]{1,249})(?::([1-9]\d{0,3}))?$/.exec(text) ?? [];
+  if (name === undefined) {
+    throw new UsageError(`--topic takes a name, or name:partitions, not ${text}.`);
+  }
+  return { name, partitions: Number(partitions) };
+}
+
+/** Stdout carries what a shell can evaluate, stderr what a person reads. */
+async function main(args: readonly string[]): Promise<void> {
+  const wanted = readArguments(args);
+  if (wanted === 'help') {
+    console.log(usage);
+    return;
+  }
+  const stopping = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stopping.abort());
+  await using stack = await startStack({ brokers: wanted.brokers, onProgress: say });
+  if (stopping.signal.aborted) return;
+  for (const { name, partitions } of wanted.topics) await stack.createTopic(name, { partitions });
+  const { refreshToken } = await stack.globus.signIn();
+  const [topic] = wanted.topics;
+  const environment = {
+    ...stack.env,
+    DIASPORA_REFRESH: refreshToken,
+    ...(topic && { DIASPORA_TOPIC: topic.name }),
+  };
+  say(`Kafka and Globus are ready; logs and data are in ${stack.directory}\n`);
+  for (const [name, value] of Object.entries(environment)) console.log(`export ${name}=${value}`);
+  say('\nPut these lines into another terminal. Ctrl-C stops the stack.');
+  if (!stopping.signal.aborted) await once(stopping.signal, 'abort');
+  say('\nStopping');
+}
+
+function say(line: string): void {
+  console.error(line);
+}
+
+/** A usage or set-up fault is one line; anything else is a fault of the stack, with its trace. */
+function explain(error: unknown): string {
+  if (error instanceof MissingToolError) return error.message;
+  const badArgument =
+    error instanceof UsageError ||
+    (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'));
+  if (badArgument) return `${error.message}\n\n${usage}`;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  say(explain(error));
+  process.exitCode = 1;
+}

@@ -1,0 +1,138 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ConfigurationError } from '../../src/errors.ts';
+import { resolveConsumer, resolveProducer, resolveTransport } from '../../src/options.ts';
+
+const base = { bootstrapBrokers: 'localhost:9094', topic: 'logs' };
+
+const messageOf = (options: unknown, env = {}): string => {
+  try {
+    resolveTransport(options, env);
+  } catch (error) {
+    if (error instanceof ConfigurationError) return error.message;
+    throw error;
+  }
+  return 'accepted';
+};
+
+describe('options', () => {
+  it.each([
+    [
+      { bootstrapBrokers: 'localhost:9094' },
+      'No topic: set the option "topic" or the environment variable DIASPORA_TOPIC.',
+    ],
+    [
+      { topic: 'logs' },
+      'No broker: set the option "bootstrapBrokers" or the environment variable DIASPORA_BOOTSTRAP to host:port.',
+    ],
+    [{ ...base, lingerMS: 3 }, 'Unknown option "lingerMS". Did you mean "lingerMs"?'],
+    [{ ...base, tls: { caa: 'x' } }, 'Unknown option "tls.caa". Did you mean "tls.ca"?'],
+    [
+      { ...base, auth: { type: 'scram', username: 'a', pasword: 'x' } },
+      'Unknown option "auth.pasword". Did you mean "auth.password"?',
+    ],
+    [
+      { ...base, lingerMs: 'x' },
+      'Option "lingerMs" takes a whole number of milliseconds from 0 to 60,000, got "x".',
+    ],
+    [{ ...base, acks: 0 }, 'Option "acks" takes "all" or 1, got 0.'],
+    [
+      { ...base, topic: 'a b' },
+      'Option "topic" takes a topic name: 1 to 249 letters, digits, dots, hyphens or underscores, got "a b".',
+    ],
+    [
+      { ...base, bootstrapBrokers: 'localhost' },
+      'Option "bootstrapBrokers" takes "host:port", several by comma or as an array, got "localhost".',
+    ],
+    [{ ...base, tls: { ca: '/no/such' } }, 'tls.ca: cannot read the file /no/such (ENOENT).'],
+    [
+      { ...base, key: 'a', keyField: 'b' },
+      'Options "key" and "keyField" exclude each other: leave one out.',
+    ],
+    [
+      { ...base, auth: { type: 'mtls' } },
+      'auth.type "mtls" needs a client certificate: set tls.cert and tls.key, or tls.pfx.',
+    ],
+    [
+      { ...base, bootstrapBrokers: 'kafka.example:9092', tls: false },
+      'tls: false would send the access token in plain text to kafka.example: leave tls on, or set allowInsecureToken: true.',
+    ],
+    [
+      { ...base, auth: { type: 'globus', issuer: 'http://auth.example' } },
+      'Option "auth.issuer" takes an https URL (plain http on loopback only), got "http://auth.example".',
+    ],
+    [5, 'Options must be an object, got 5.'],
+  ])('%j: %s', (options, message) => {
+    expect(messageOf(options)).toBe(message);
+  });
+
+  it('name the environment variable that is at fault', () => {
+    expect(messageOf({}, { DIASPORA_TOPIC: 'a b', DIASPORA_BOOTSTRAP: 'h:1' })).toMatch(
+      /^Environment variable DIASPORA_TOPIC takes a topic name/,
+    );
+    expect(messageOf({ topic: 't' }, { DIASPORA_BOOTSTRAP: 'h' })).toMatch(
+      /^Environment variable DIASPORA_BOOTSTRAP takes "host:port"/,
+    );
+  });
+
+  it('never show the value of a secret', () => {
+    const message = messageOf({ ...base, auth: { type: 'globus', refreshToken: ['s3cret'] } });
+    expect(message).toBe(
+      'Option "auth.refreshToken" takes a refresh token, got a value of type object.',
+    );
+  });
+
+  it('come from the environment where they are not given', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'options-'));
+    const caFile = join(directory, 'ca.pem');
+    writeFileSync(caFile, '-----BEGIN CERTIFICATE-----\n');
+    const resolved = resolveTransport(undefined, {
+      DIASPORA_BOOTSTRAP: 'one:1, [::1]:2',
+      DIASPORA_TOPIC: 'logs',
+      DIASPORA_CA_FILE: caFile,
+      DIASPORA_ISSUER: 'http://127.0.0.1:8080/',
+      DIASPORA_REFRESH: 'token',
+    });
+    expect(resolved).toMatchObject({
+      bootstrapBrokers: [
+        { host: 'one', port: 1 },
+        { host: '::1', port: 2 },
+      ],
+      topic: 'logs',
+      tls: { ca: '-----BEGIN CERTIFICATE-----\n' },
+      auth: {
+        type: 'globus',
+        issuer: 'http://127.0.0.1:8080',
+        refreshToken: 'token',
+        refreshTokenFrom: 'environment',
+      },
+      acks: 'all',
+      bufferMaxBytes: 64 * 2 ** 20,
+    });
+  });
+
+  it('take undefined for not given', () => {
+    expect(messageOf({ ...base, lingerMs: undefined, tls: { ca: undefined } })).toBe('accepted');
+  });
+
+  it('of producers and consumers are checked in the same way', () => {
+    expect(() => resolveProducer({ ...base })).toThrow(
+      /^Unknown option "topic"\. Known here: bootstrapBrokers, clientId, auth, /,
+    );
+    expect(() => resolveConsumer({ bootstrapBrokers: 'h:1', topic: 't' }, {})).toThrow(
+      'Option "groupId" takes the name of a consumer group, got nothing.',
+    );
+  });
+
+  it('of any shape give a ConfigurationError or are accepted', () => {
+    const names = ['topic', 'tls', 'auth', 'retry', 'lingerMs', 'headers', 'ca', 'type', 'minMs'];
+    const anything = fc.anything({ key: fc.constantFrom(...names), maxDepth: 3 });
+    fc.assert(
+      fc.property(anything, (options) => void messageOf(options)),
+      { numRuns: 2_000 },
+    );
+  });
+});

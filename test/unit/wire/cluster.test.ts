@@ -1,0 +1,184 @@
+/** Several brokers: which one is asked, and what metadata says. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { BrokerError } from '../../../src/errors.ts';
+import { initProducerId } from '../../../src/wire/requests/init-producer-id.ts';
+import { broker, cleanUpAfter, clusterOf, failure } from './cluster-fixture.ts';
+import { keys, metadataReply, producerIdReply, type Script } from './scripted-broker.ts';
+
+const ask = { timeoutMs: 3_000 };
+
+describe('a cluster', () => {
+  it('sorts partitions, and knows those without a leader', async () => {
+    const server = await broker(() =>
+      metadataReply([server], [{ name: 'logs', leaders: [1, -1, 1] }]),
+    );
+    const { cluster } = clusterOf({ bootstrapBrokers: [server] });
+    expect(await cluster.metadata('logs')).toEqual({
+      clusterId: 'cluster',
+      topic: 'logs',
+      topicId: null,
+      partitions: [
+        { id: 0, leader: 1 },
+        { id: 1, leader: null },
+        { id: 2, leader: 1 },
+      ],
+    });
+  });
+
+  it.each([
+    [3, 'UNKNOWN_TOPIC_OR_PARTITION', true],
+    [29, 'TOPIC_AUTHORIZATION_FAILED', false],
+    [5, 'LEADER_NOT_AVAILABLE', true],
+  ])('throws error %i of a topic as %s', async (errorCode, code, retriable) => {
+    const server = await broker(() => metadataReply([server], [{ name: 'logs', errorCode }]));
+    const { cluster } = clusterOf({ bootstrapBrokers: [server] });
+    const error = await failure(cluster.metadata('logs'));
+    expect(error).toBeInstanceOf(BrokerError);
+    expect(error).toMatchObject({ code, errorCode, retriable });
+    expect(error.message).toContain('topic logs');
+  });
+
+  it('sends to the leader that metadata names, over one connection a broker', async () => {
+    const other = await broker(() => producerIdReply(2n));
+    const first = await broker((request) =>
+      request.key === keys.metadata
+        ? metadataReply([first, other], [{ name: 'logs', leaders: [2] }])
+        : producerIdReply(1n),
+    );
+    const { cluster } = clusterOf({ bootstrapBrokers: [first] });
+    await cluster.metadata('logs');
+    const replies = await Promise.all(
+      [1, 2, 2].map((id) => cluster.request(id, initProducerId, {}, ask)),
+    );
+    expect(replies.map(({ producerId }) => producerId)).toEqual([1n, 2n, 2n]);
+    expect([first.connections(), other.connections()]).toEqual([1, 1]);
+  });
+
+  it('knows no broker that metadata did not name', async () => {
+    const { cluster } = clusterOf({ bootstrapBrokers: [] });
+    expect(await failure(cluster.request(5, initProducerId, {}, ask))).toMatchObject({
+      code: 'BROKER_UNREACHABLE',
+      sent: false,
+    });
+  });
+
+  it('tries all bootstrap brokers at once: one that is silent costs no time', async () => {
+    const silent = createServer((socket) => {
+      cleanUpAfter(async () => socket.destroy());
+      socket.resume();
+      gone.push(new Promise((resolve) => socket.once('close', resolve)));
+    });
+    const gone: Promise<unknown>[] = [];
+    silent.listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    cleanUpAfter(async () => silent.close());
+    const address = silent.address();
+    const port = typeof address === 'object' && address ? address.port : 0;
+    const dead = await broker(() => null);
+    await dead.close();
+    const good = await broker(() => producerIdReply(4n));
+    const { cluster, codes } = clusterOf({
+      bootstrapBrokers: [{ host: '127.0.0.1', port }, dead, good],
+      connectTimeoutMs: 20_000,
+    });
+    const started = performance.now();
+    expect((await cluster.request(null, initProducerId, {}, ask)).producerId).toBe(4n);
+    expect(performance.now() - started).toBeLessThan(2_000);
+    // The others are given up, and nothing is said of them.
+    await Promise.all(gone);
+    expect(codes()).toEqual(['CONNECTED']);
+  });
+
+  it('says of each bootstrap broker why it failed when all do, and throws what most needs an operator', async () => {
+    const dead = await broker(() => null);
+    await dead.close();
+    const hangsUp = await broker(() => null, {
+      versions: ({ socket }) => {
+        socket.destroy();
+        return null;
+      },
+    });
+    const { cluster, codes } = clusterOf({ bootstrapBrokers: [dead, hangsUp] });
+    const error = await failure(cluster.request(null, initProducerId, {}, ask));
+    expect(error).toMatchObject({ code: 'BROKER_WANTS_TLS', sent: false });
+    expect(codes().toSorted()).toEqual(['BROKER_UNREACHABLE', 'BROKER_WANTS_TLS']);
+  });
+
+  it('finds its way by brokers that it knows when the bootstrap ones are gone', async () => {
+    const other = await broker(() => producerIdReply(2n));
+    const first = await broker(() =>
+      metadataReply([first, other], [{ name: 'logs', leaders: [2] }]),
+    );
+    const { cluster } = clusterOf({ bootstrapBrokers: [first] });
+    await cluster.metadata('logs');
+    const lost = [...first.sockets].map((socket) => once(socket, 'close'));
+    await first.close();
+    await Promise.all(lost);
+    for (;;) {
+      const reply = await cluster.request(null, initProducerId, {}, ask).catch(() => null);
+      if (reply === null) continue;
+      expect(reply.producerId).toBe(2n);
+      break;
+    }
+  });
+
+  it('connects again when a broker is back', async () => {
+    const script: Script = () => producerIdReply(1n);
+    const first = await broker(script);
+    const { cluster, codes } = clusterOf({ bootstrapBrokers: [first] });
+    await cluster.request(null, initProducerId, {}, ask);
+    await first.close();
+    await failure(cluster.request(null, initProducerId, {}, ask));
+    await broker(script, { port: first.port });
+    await cluster.request(null, initProducerId, {}, ask);
+    expect(codes().at(-1)).toBe('CONNECTED');
+  });
+
+  it('leaves a broker that metadata has forgotten', async () => {
+    let move = false;
+    const next = await broker(() => producerIdReply(2n));
+    const old = await broker(() => producerIdReply(1n));
+    const front = await broker((request) =>
+      request.key === keys.metadata
+        ? metadataReply([move ? next : old], [{ name: 'logs', leaders: [1] }])
+        : producerIdReply(0n),
+    );
+    const { cluster } = clusterOf({ bootstrapBrokers: [front] });
+    await cluster.metadata('logs');
+    await cluster.request(1, initProducerId, {}, ask);
+    const [socket] = old.sockets;
+    move = true;
+    const left = new Promise((resolve) => socket?.once('close', resolve));
+    // Any connection may be asked: only the front one answers metadata.
+    await cluster.metadata('logs');
+    await left;
+    expect((await cluster.request(1, initProducerId, {}, ask)).producerId).toBe(2n);
+  });
+
+  it('keeps the process alive only between ref and unref', async () => {
+    const server = await broker(() => producerIdReply(1n));
+    const run = async (held: boolean): Promise<string> => {
+      const script = fileURLToPath(new URL('hold-process.ts', import.meta.url));
+      const child = spawn(
+        process.execPath,
+        ['--import', 'tsx', script, `${server.port}`, `${held}`],
+        {
+          stdio: ['ignore', 'pipe', 'inherit'],
+        },
+      );
+      let said = '';
+      child.stdout.on('data', (chunk) => {
+        said += chunk;
+        if (said.includes('held')) child.kill();
+      });
+      await once(child, 'close');
+      return said;
+    };
+    expect(await run(false)).toBe('asked\nexit\n');
+    expect(await run(true)).toBe('asked\nheld\n');
+  });
+});
