@@ -177,7 +177,9 @@ async function present(admin: Admin, wanted: readonly Entry[]): Promise<number> 
   return found.filter(({ resources }) => resources.some(({ acls }) => acls.length > 0)).length;
 }
 
-function configEntries(config: Readonly<Record<string, string>>): { name: string; value: string }[] {
+function configEntries(
+  config: Readonly<Record<string, string>>,
+): { name: string; value: string }[] {
   return Object.entries(config).map(([name, value]) => ({ name, value }));
 }
 

@@ -108,7 +108,8 @@ export async function auditTopic(
 function markOf({ headers }: TopicRecord): { sourceId: string; sequence: number } | undefined {
   const sourceId = headers.find(([name]) => name === sourceIdHeader)?.[1].toString();
   const digits = headers.find(([name]) => name === sourceSequenceHeader)?.[1].toString();
-  if (sourceId === undefined || digits === undefined || !/^\d{1,15}$/.test(digits)) return undefined;
+  if (sourceId === undefined || digits === undefined || !/^\d{1,15}$/.test(digits))
+    return undefined;
   return { sourceId, sequence: Number(digits) };
 }
 

@@ -18,11 +18,7 @@ export async function runToEnd(program: string, args: readonly string[]): Promis
     child.once('error', reject);
     child.once('close', resolve);
   });
-  const [code, stdout, stderr] = await Promise.all([
-    ended,
-    text(child.stdout),
-    text(child.stderr),
-  ]);
+  const [code, stdout, stderr] = await Promise.all([ended, text(child.stdout), text(child.stderr)]);
   return { code, stdout, stderr };
 }
 

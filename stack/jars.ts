@@ -30,18 +30,20 @@ export function jdkProgram(name: 'java' | 'javac'): string {
  *
  * @throws MissingToolError where there is no JDK 17 or later, or no Maven while the jars are not there yet.
  */
-export async function javaClassPath(onProgress: (line: string) => void = () => {}): Promise<string> {
+export async function javaClassPath(
+  onProgress: (line: string) => void = () => {},
+): Promise<string> {
   const pom = await readFile(join(stackDirectory, 'pom.xml'));
   const sources = await javaSources();
   const jars = join(cacheDirectory, `jars-${digest([pom])}`);
   const classes = join(cacheDirectory, `classes-${digest([pom, ...sources.contents])}`);
   if (!existsSync(jars)) {
-    await requireJdk();
+    await requireJava('javac');
     onProgress('Fetching Kafka and its libraries with Maven (about 46 MB, once for this checkout)');
     await make(jars, fetchJars);
   }
   if (!existsSync(classes)) {
-    await requireJdk();
+    await requireJava('javac');
     onProgress("Compiling the stack's Java programs");
     await make(classes, (directory) => compile(sources.files, jars, directory));
   }
@@ -97,19 +99,24 @@ async function compile(files: readonly string[], jars: string, directory: string
   }
 }
 
-/** Debian's runtime alone has no compiler: asking for `javac` finds both. */
-async function requireJdk(): Promise<void> {
-  const { stdout, stderr } = await runTool(jdkProgram('javac'), 'a JDK', ['-version']);
-  const version = /javac (\d+)/.exec(stdout + stderr)?.[1];
+/**
+ * @param program `javac` where something is to be compiled: Debian's runtime alone has none.
+ * @throws MissingToolError where it is not there, or older than Java 17.
+ */
+export async function requireJava(program: 'java' | 'javac' = 'java'): Promise<void> {
+  const { stdout, stderr } = await runTool(jdkProgram(program), 'a JDK', ['-version']);
+  // `javac 17.0.15`, `openjdk version "17.0.15" 2025-04-15`
+  const version = /(?:javac |version ")(\d+)/.exec(stdout + stderr)?.[1];
   if (version === undefined || Number(version) < oldestJava) {
+    const found = version === undefined ? 'one of unknown version' : `version ${version}`;
     throw new MissingToolError(
-      `The local Kafka needs a JDK ${oldestJava} or later, and found ${version ?? 'one of unknown version'}. ${howToGet}`,
+      `The local Kafka needs a JDK ${oldestJava} or later; ${jdkProgram(program)} is ${found}. ${howToGet}`,
     );
   }
 }
 
 const howToGet =
-  'Debian and Ubuntu: sudo apt install default-jdk-headless maven. macOS: brew install openjdk maven. Elsewhere: both are in the package manager.';
+  'Debian and Ubuntu: sudo apt install default-jdk-headless maven. macOS: brew install openjdk maven, and follow what brew says about PATH. Elsewhere: the package manager has both, as JDK and Maven.';
 
 /** The error for a program that is not there. */
 export function missingTool(what: string): MissingToolError {

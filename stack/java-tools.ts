@@ -3,7 +3,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
-import type { Finished } from './child-output.ts';
+import { type Finished, isMissingProgram } from './child-output.ts';
 import { javaClassPath, jdkProgram, missingTool } from './jars.ts';
 
 /** Short-lived programs: start-up counts, so no optimising compiler and no collector with threads of its own. */
@@ -55,9 +55,7 @@ async function runJava(
 ): Promise<{ code: number | null; stdout: Buffer; stderr: string }> {
   const child = await spawnJava(className, args, javaOptions);
   const ended = once(child, 'close').catch((error: unknown) => {
-    throw error instanceof Error && 'code' in error && error.code === 'ENOENT'
-      ? missingTool('Java')
-      : error;
+    throw isMissingProgram(error) ? missingTool('a JDK') : error;
   });
   // A program that ends without reading all of its input breaks the pipe; its exit code says why.
   child.stdin.on('error', () => {});

@@ -21,7 +21,9 @@ class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-function readArguments(args: readonly string[]): { brokers: 1 | 3; topics: WantedTopic[] } | 'help' {
+function readArguments(
+  args: readonly string[],
+): { brokers: 1 | 3; topics: WantedTopic[] } | 'help' {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -80,7 +82,9 @@ function explain(error: unknown): string {
   if (error instanceof MissingToolError) return error.message;
   const badArgument =
     error instanceof UsageError ||
-    (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'));
+    (error instanceof TypeError &&
+      'code' in error &&
+      String(error.code).startsWith('ERR_PARSE_ARGS'));
   if (badArgument) return `${error.message}\n\n${usage}`;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

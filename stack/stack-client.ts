@@ -2,8 +2,8 @@
 
 import { type Administration, administration } from './administration.ts';
 import { connectGlobus, type Globus } from './globus.ts';
-import { type ReadTopicOptions, readTopic, type TopicRecord } from './read-topic.ts';
 import type { ScramUser } from './kafka.ts';
+import { type ReadTopicOptions, readTopic, type TopicRecord } from './read-topic.ts';
 import type { Listener } from './server-properties.ts';
 
 /** A client's certificate, in the two forms that users have it. */
@@ -43,7 +43,10 @@ export interface StackClient extends StackCoordinates, Administration {
   readonly globus: Globus;
   bootstrap(listener: Listener): string;
   /** The topic's records, read by Kafka's own consumer. */
-  readTopic(topic: string, options?: ReadTopicOptions): AsyncGenerator<TopicRecord, void, undefined>;
+  readTopic(
+    topic: string,
+    options?: ReadTopicOptions,
+  ): AsyncGenerator<TopicRecord, void, undefined>;
 }
 
 /** What a user of the stack exports. */

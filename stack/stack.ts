@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Broker } from './broker.ts';
 import { type Certificates, createCertificates } from './certificates.ts';
 import { type Globus, startGlobus } from './globus.ts';
-import { javaClassPath } from './jars.ts';
+import { javaClassPath, requireJava } from './jars.ts';
 import { runKafkaTool } from './java-tools.ts';
 import { type Advertise, killAll, startKafka } from './kafka.ts';
 import { listeners } from './server-properties.ts';
@@ -54,6 +54,7 @@ const oauthPrincipal = 'scientist@example.org';
  */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const { onProgress = () => {} } = options;
+  await requireJava();
   const classPath = await javaClassPath(onProgress);
   // Real path: macOS's temporary directory is a link, and Kafka logs what it resolves to.
   const directory = await mkdtemp(join(await realpath(tmpdir()), 'diaspora-stack-'));

@@ -3,7 +3,11 @@ import { inspect } from 'node:util';
 import type { DiagnosticCode, DiagnosticDetail, Diagnostics } from '../diagnostics.ts';
 import { AuthenticationError } from '../errors.ts';
 import { eventService } from './globus-service.ts';
-import type { FoundRefreshToken, RefreshTokenOrigin } from './refresh-token-origin.ts';
+import type {
+  FoundRefreshToken,
+  RefreshTokenOrigin,
+  RefreshTokenPlace,
+} from './refresh-token-origin.ts';
 import { type AccessToken, RenewingToken } from './renewing-token.ts';
 import type { TokenEndpoint } from './token-endpoint.ts';
 import { type GlobusTokens, type TokenReply, tokensFor } from './token-reply.ts';
@@ -21,12 +25,22 @@ export class GlobusIdentity {
   readonly #endpoint: TokenEndpoint;
   readonly #origin: RefreshTokenOrigin;
   readonly #isService: boolean;
-  readonly #renewing: RenewingToken = new RenewingToken(() => this.#obtain());
+  readonly #renewing: RenewingToken = new RenewingToken(
+    () => this.#obtain(),
+    ({ expiresAt }) => {
+      this.#say('TOKEN_REFRESHED', `Globus Auth at ${this.#endpoint.issuer} gave a token.`, {
+        from: this.#lastFrom,
+        expiresAt,
+      });
+    },
+  );
   /** How often each listens. */
   readonly #listeners = new Map<Diagnostics, number>();
   /** Refresh tokens that were refused with `invalid_grant`: never sent again. */
   readonly #dead = new Set<string>();
   #missingWasSaid = false;
+  /** What the last token was bought with. */
+  #lastFrom: RefreshTokenPlace | 'client' = 'option';
 
   constructor(endpoint: TokenEndpoint, origin: RefreshTokenOrigin, isService: boolean) {
     this.#endpoint = endpoint;
@@ -154,11 +168,8 @@ export class GlobusIdentity {
     );
   }
 
-  #done(tokens: GlobusTokens, from: string): AccessToken {
-    this.#say('TOKEN_REFRESHED', `Globus Auth at ${this.#endpoint.issuer} gave a token.`, {
-      from,
-      expiresAt: tokens.expiresAt,
-    });
+  #done(tokens: GlobusTokens, from: RefreshTokenPlace | 'client'): AccessToken {
+    this.#lastFrom = from;
     return { value: tokens.accessToken, expiresAt: tokens.expiresAt };
   }
 

@@ -39,9 +39,13 @@ interface Held extends AccessToken {
   readonly renewAt: number;
 }
 
-/** Holds one identity's token. `obtain` asks for a new one; it is never called twice at a time. */
+/**
+ * Holds one identity's token. `obtain` asks for a new one; it is never called twice at a time.
+ * `onRenewed` hears of each new one, once it serves.
+ */
 export class RenewingToken {
   readonly #obtain: () => Promise<AccessToken>;
+  readonly #onRenewed: (token: AccessToken) => void;
   #held: Held | null = null;
   #refused = false;
   #forcedAt = Number.NEGATIVE_INFINITY;
@@ -50,8 +54,12 @@ export class RenewingToken {
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(obtain: () => Promise<AccessToken>) {
+  constructor(
+    obtain: () => Promise<AccessToken>,
+    onRenewed: (token: AccessToken) => void = () => {},
+  ) {
     this.#obtain = obtain;
+    this.#onRenewed = onRenewed;
   }
 
   /** A token that is good now. Throws what `obtain` throws, when there is none. */
@@ -106,6 +114,7 @@ export class RenewingToken {
     const obtainedAt = Date.now();
     try {
       const token = await this.#obtain();
+      if (this.#closed) return token;
       if (forced) {
         this.#refused = false;
         this.#forcedAt = Date.now();
@@ -117,6 +126,7 @@ export class RenewingToken {
       };
       this.#retryAt = 0;
       this.#schedule(this.#held.renewAt);
+      this.#onRenewed(token);
       return token;
     } catch (error) {
       const held = this.#usable(Date.now());

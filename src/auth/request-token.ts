@@ -16,7 +16,7 @@ import { principalOf, readIdToken } from './id-token.ts';
 import { promptForCode } from './prompt.ts';
 import { TokenEndpoint } from './token-endpoint.ts';
 import { type GlobusTokens, type TokenReply, tokensFor } from './token-reply.ts';
-import { TokenStore } from './token-store.ts';
+import { type StoredTokens, TokenStore } from './token-store.ts';
 import { askUserinfo } from './userinfo.ts';
 
 export interface RequestTokenOptions {
@@ -170,7 +170,7 @@ async function held<T>(promise: Promise<T>): Promise<T> {
   }
 }
 
-function rowOf(tokens: GlobusTokens, subject: string): Parameters<TokenStore['write']>[0] {
+function rowOf(tokens: GlobusTokens, subject: string): StoredTokens {
   return {
     resource_server: tokens.resourceServer,
     identity_id: subject,

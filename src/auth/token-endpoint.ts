@@ -89,7 +89,7 @@ export class TokenEndpoint {
         ? { id, secret: id, secretParamName: 'client_id' }
         : { id, secret: options.oauthClientSecret ?? '' },
       options: { authorizationMethod: this.#isPublic ? 'body' : 'header' },
-      auth: { tokenHost: this.issuer, tokenPath, authorizePath },
+      auth: { tokenHost: this.issuer, tokenPath },
     };
   }
 
@@ -122,7 +122,8 @@ export class TokenEndpoint {
   /** URL where a person signs in. */
   async authorizeUrl(params: Readonly<Record<string, string>>): Promise<string> {
     const { AuthorizationCode } = await simpleOauth();
-    return new AuthorizationCode(this.#client).authorizeURL({ ...params });
+    const auth = { ...this.#client.auth, authorizePath };
+    return new AuthorizationCode({ ...this.#client, auth }).authorizeURL({ ...params });
   }
 
   /** Ends waiting between attempts: what is asked for then fails. */
@@ -277,7 +278,10 @@ function describeFailure(error: unknown): Failure {
   if (typeof status !== 'number') {
     const code = field(data, 'code') ?? field(error, 'code');
     const isCode = typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,60}$/.test(code);
-    return unavailable(isCode ? code : 'no usable answer');
+    if (isCode) return unavailable(code);
+    // Neither an answer nor the network: what it is, and nothing of what it says.
+    const reason = error instanceof Error ? error.name : 'no usable answer';
+    return { kind: 'unavailable', reason, passing: false, retryAfterMs: null };
   }
   const named = field(field(data, 'payload'), 'error');
   const oauthError = typeof named === 'string' && /^[a-z_]{1,40}$/.test(named) ? named : null;

@@ -1,8 +1,10 @@
-/** From checked options to a cluster: who signs in, and how. */
+/** From checked options to a cluster, and to a shipper for one topic: who signs in, and how. */
 import { createTokenSource, type TokenSource } from '../auth/token-source.ts';
+import { Shipper } from '../delivery/shipper.ts';
 import type { Diagnostics } from '../diagnostics.ts';
-import type { ResolvedAuth, ResolvedConnection } from '../options.ts';
+import type { ResolvedAuth, ResolvedConnection, ResolvedTransport } from '../options.ts';
 import { Cluster, type SignIn } from '../wire/cluster.ts';
+import { KafkaDriver } from './driver.ts';
 import { SharedHold } from './shared-hold.ts';
 
 /** A cluster with all that lives and ends with it. */
@@ -54,6 +56,15 @@ export function openCluster(
       tokenSource?.close();
     },
   };
+}
+
+/** A shipper with connections of its own, which its `close` ends. Throws `ConfigurationError`. */
+export function openShipper(options: ResolvedTransport, diagnostics: Diagnostics): Shipper {
+  const { cluster, principal, close } = openCluster(options, diagnostics);
+  const { topic, acks, compression, requestTimeoutMs } = options;
+  const settings = { topic, acks, compression, requestTimeoutMs };
+  const driver = new KafkaDriver({ cluster, principal, onClose: close, ...settings });
+  return new Shipper({ ...options, driver, diagnostics });
 }
 
 function signInFor(auth: ResolvedAuth, tokenSource: TokenSource | null): SignIn | null {

@@ -33,7 +33,7 @@ const answerMarginMs = 5_000;
 const leastBrokerTimeoutMs = 1_000;
 
 export interface KafkaDriverOptions {
-  /** Shared by the drivers of all topics; closing a driver leaves it open. */
+  /** May be shared with the drivers of other topics: `close` leaves it to `onClose`. */
   readonly cluster: Cluster;
   readonly topic: string;
   readonly acks: 'all' | 1;
@@ -42,6 +42,8 @@ export interface KafkaDriverOptions {
   readonly requestTimeoutMs: number;
   /** Keeps the process alive while delivery waits. Default: the cluster, which only one driver may use so. */
   readonly hold?: Hold;
+  /** Ends what lives for this driver alone, such as the cluster. Default: nothing does. */
+  readonly onClose?: () => Promise<void>;
   /** Who is signed in, for messages; null where it is not known. */
   readonly principal?: () => string | null;
 }
@@ -52,6 +54,7 @@ export class KafkaDriver implements Driver {
   readonly #acks: number;
   readonly #requestTimeoutMs: number;
   readonly #hold: Hold;
+  readonly #onClose: (() => Promise<void>) | undefined;
   readonly #principal: () => string | null;
   readonly #pool = new BufferPool();
   #compression: Codec;
@@ -65,6 +68,7 @@ export class KafkaDriver implements Driver {
     this.#compression = options.compression;
     this.#requestTimeoutMs = options.requestTimeoutMs;
     this.#hold = options.hold ?? options.cluster;
+    this.#onClose = options.onClose;
     this.#principal = options.principal ?? (() => null);
   }
 
@@ -189,10 +193,9 @@ export class KafkaDriver implements Driver {
     this.#hold.unref();
   }
 
-  /** Lets go of the cluster, which whoever made it closes. */
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.unref();
-    return Promise.resolve();
+    await this.#onClose?.();
   }
 
   get #target(): Target {

@@ -18,10 +18,10 @@ import { decodeReply, encodeRequest } from './request-frame.ts';
 import { apiVersions, type VersionRange } from './requests/api-versions.ts';
 
 /** Most bytes that a reply may have. Brokers answer far less; what announces more is not Kafka. */
-export const maxReplyBytes: number = 100 * 2 ** 20;
+const maxReplyBytes = 100 * 2 ** 20;
 
 /** Most bytes sent and not yet answered. A single larger request goes alone. */
-export const maxBytesInFlight: number = 32 * 2 ** 20;
+const maxBytesInFlight = 32 * 2 ** 20;
 
 /** What brokers log as the client's software (KIP-511). The version is the package's. */
 export const software = { softwareName: 'diaspora-logger', softwareVersion: '0.1.0' } as const;
@@ -134,12 +134,6 @@ export class Connection {
   request<Body, Reply>(api: Api<Body, Reply>, body: Body, options: RequestOptions): Promise<Reply> {
     if (!options.urgent) this.#requests += 1;
     return this.#send(api, body, options);
-  }
-
-  /** Whether the broker knows a version of the request that this package speaks. */
-  supports(api: Api<never, unknown>): boolean {
-    const range = this.#versions.get(api.key);
-    return range !== undefined && range.max >= api.minVersion && range.min <= api.maxVersion;
   }
 
   /** Holds new requests back, and resolves when everything sent is answered or the connection has ended. */

@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DeliveryRecord, Outcome, Stamp } from '../../src/delivery/driver.ts';
 import { Diagnostics } from '../../src/diagnostics.ts';
-import { type ProducerOptions, resolveProducer } from '../../src/options.ts';
+import { type ProducerOptions, resolveProducer, resolveTransport } from '../../src/options.ts';
 import { hasCodec } from '../../src/produce/compression.ts';
-import { type ClusterConnection, openCluster } from '../../src/produce/connect.ts';
+import { type ClusterConnection, openCluster, openShipper } from '../../src/produce/connect.ts';
 import { KafkaDriver } from '../../src/produce/driver.ts';
 import { DiasporaLogger } from '../../src/produce/logger.ts';
 import { runKafkaTool } from '../../stack/java-tools.ts';
@@ -323,6 +323,34 @@ describe('rights', () => {
     await stack.grant(stack.scramUser.username, { topic }, ['READ']);
     const allowed = { ok: true, value: { permitted: true, known: null } };
     expect(await driver.lastStamp(leader, 0, 1n)).toEqual(allowed);
+  });
+});
+
+describe('a shipper of its own', () => {
+  it('delivers what was written before close, stamped, and ends its connections', async () => {
+    const topic = await newTopic({ partitions: 3 });
+    const options = resolveTransport({
+      ...scram(),
+      topic,
+      compression: 'gzip',
+      sourceHeaders: true,
+    });
+    const shipper = openShipper(options, new Diagnostics());
+    const lines = Array.from({ length: 5_000 }, (_, index) => `line ${index}`);
+    for (const line of lines) shipper.write({ ...record(line), level: 30, partition: null });
+    expect(await shipper.close()).toEqual({
+      acknowledged: lines.length,
+      dropped: 0,
+      deadLettered: 0,
+      pending: 0,
+    });
+    const found = await read(topic);
+    const sequence = (item: TopicRecord): number => Number(item.headers[1]?.[1]);
+    const inOrder = found.toSorted((one, other) => sequence(one) - sequence(other));
+    expect(inOrder.map(({ value }) => value?.toString())).toEqual(lines);
+    expect(new Set(found.map(({ headers }) => String(headers[0])))).toEqual(
+      new Set([`source-id,${shipper.sourceId}`]),
+    );
   });
 });
 

@@ -1,0 +1,3 @@
+// `import { runProducerExample } from 'diaspora-logger/examples'`
+export { runConsumerExample } from './consumer.js';
+export { runProducerExample } from './producer.js';

@@ -1,0 +1,29 @@
+// Ends properly on SIGTERM and Ctrl-C, as under Docker, Kubernetes and systemd. Without a handler the process
+// dies at once, and with it what its worker has not sent yet.
+//
+//   node examples/sigterm-app.js TOPIC
+import pino from 'pino';
+
+const transport = pino.transport({
+  target: 'diaspora-logger/pino',
+  options: {
+    topic: process.argv[2] ?? process.env.DIASPORA_TOPIC,
+    // Keep it below the 10 s that Pino waits for its worker, and that with Pino's below the grace period.
+    closeTimeoutMs: 8_000,
+  },
+});
+const logger = pino(transport);
+
+let ticks = 0;
+const work = setInterval(() => logger.info({ ticks: ++ticks }, 'working'), 100);
+console.log('running');
+
+for (const signal of ['SIGTERM', 'SIGINT']) {
+  process.once(signal, () => {
+    clearInterval(work);
+    logger.info({ signal, ticks }, 'stopping');
+    // 'close' comes when everything is delivered, or closeTimeoutMs is over.
+    transport.once('close', () => process.exit(0));
+    transport.end();
+  });
+}

@@ -1,0 +1,134 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { eventService } from '../../../src/auth/globus-service.ts';
+import { type StoredTokens, TokenStore } from '../../../src/auth/token-store.ts';
+import { temporaryDirectory } from './signed-in.ts';
+
+const row = (more: Partial<StoredTokens> = {}): StoredTokens => ({
+  resource_server: eventService,
+  identity_id: '0f4c1b1e-0000-4000-8000-000000000001',
+  scope: 'action_all',
+  access_token: 'access',
+  refresh_token: 'refresh "ü"',
+  expires_at_seconds: 1_700_000_000,
+  token_type: 'Bearer',
+  ...more,
+});
+
+const storeAt = (home: string, more: object = {}): TokenStore =>
+  new TokenStore({
+    issuer: 'https://auth.globus.org',
+    oauthClientId: 'client',
+    isService: false,
+    env: { DIASPORA_USER_DIR: home },
+    ...more,
+  });
+
+const python = (code: string, ...args: string[]): string =>
+  execFileSync('python3', ['-c', code, ...args], { encoding: 'utf8' });
+
+describe('the token store', () => {
+  it("is a file that Python's sqlite3 reads, with the tables of globus_sdk", async () => {
+    const store = storeAt(join(temporaryDirectory(), 'home'));
+    await store.write(row(), row({ resource_server: 'auth.globus.org' }));
+    const out: unknown = JSON.parse(
+      python(
+        `import json, sqlite3, sys
+c = sqlite3.connect(sys.argv[1])
+print(json.dumps({
+  'tables': [r[0] for r in c.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")],
+  'version': c.execute("SELECT value FROM sdk_storage_adapter_internal WHERE attribute = 'globus-sdk.database_schema_version'").fetchone()[0],
+  'rows': [[r[0], r[1], json.loads(r[2])] for r in c.execute("SELECT * FROM token_storage ORDER BY resource_server")],
+}))`,
+        store.path,
+      ),
+    );
+    expect(out).toEqual({
+      tables: ['sdk_storage_adapter_internal', 'token_storage'],
+      version: '2',
+      rows: [
+        ['user/production', eventService, row()],
+        ['user/production', 'auth.globus.org', row({ resource_server: 'auth.globus.org' })],
+      ],
+    });
+  });
+
+  it('reads what Python wrote, and leaves its other rows alone', async () => {
+    const home = temporaryDirectory();
+    const path = join(home, 'storage.db');
+    python(
+      `import json, sqlite3, sys
+c = sqlite3.connect(sys.argv[1])
+c.execute("CREATE TABLE token_storage (namespace VARCHAR NOT NULL, resource_server VARCHAR NOT NULL, token_data_json VARCHAR NOT NULL, PRIMARY KEY (namespace, resource_server))")
+c.execute("INSERT INTO token_storage VALUES ('user/production', ?, ?)", (sys.argv[2], sys.argv[3]))
+c.execute("INSERT INTO token_storage VALUES ('user/other', 'x', '{}')")
+c.commit()`,
+      path,
+      eventService,
+      JSON.stringify(row()),
+    );
+    const store = storeAt(home);
+    expect(await store.read(eventService)).toEqual(row());
+    await store.write(row({ refresh_token: 'new' }));
+    expect((await store.read(eventService))?.refresh_token).toBe('new');
+    expect(await store.read('nobody')).toBeNull();
+    const count = python(
+      `import sqlite3, sys
+print(sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM token_storage').fetchone()[0])`,
+      path,
+    );
+    expect(count.trim()).toBe('2');
+  });
+
+  it('is for its owner alone, and leaves nothing beside it', async () => {
+    const home = join(temporaryDirectory(), 'deep', 'home');
+    const store = storeAt(home);
+    await store.write(row());
+    expect(statSync(home).mode & 0o777).toBe(0o700);
+    expect(statSync(store.path).mode & 0o777).toBe(0o600);
+    chmodSync(store.path, 0o644);
+    await store.write(row());
+    expect(statSync(store.path).mode & 0o777).toBe(0o600);
+    expect(readdirSync(home)).toEqual(['storage.db']);
+  });
+
+  it('is not stopped by a lock directory that a killed process left', async () => {
+    const store = storeAt(temporaryDirectory());
+    await store.write(row());
+    mkdirSync(`${store.path}.lock`);
+    await store.write(row({ refresh_token: 'second' }));
+    expect((await store.read(eventService))?.refresh_token).toBe('second');
+    expect(existsSync(`${store.path}.lock`)).toBe(false);
+  });
+
+  it('takes many writers at once, in this process and in Python', async () => {
+    const home = temporaryDirectory();
+    const store = storeAt(home);
+    await store.write(row());
+    const names = Array.from({ length: 20 }, (_, index) => `server-${index}`);
+    await Promise.all(names.map((name) => storeAt(home).write(row({ resource_server: name }))));
+    for (const name of names) expect(await store.read(name)).not.toBeNull();
+  });
+
+  it('has a part for each client, environment and issuer, named as the Python SDK names them', () => {
+    const home = '/nowhere';
+    expect(storeAt(home).namespace).toBe('user/production');
+    expect(storeAt(home, { isService: true }).namespace).toBe('clientprofile/production/client');
+    expect(
+      storeAt(home, { env: { DIASPORA_USER_DIR: home, DIASPORA_SDK_ENVIRONMENT: 'local' } })
+        .namespace,
+    ).toBe('user/local');
+    expect(storeAt(home, { issuer: 'http://127.0.0.1:8080' }).namespace).toBe(
+      'user/127.0.0.1:8080',
+    );
+  });
+
+  it('says what is missing where there is no home', async () => {
+    const store = storeAt('', { env: {} });
+    expect(() => store.path).toThrow(/DIASPORA_USER_DIR/);
+    expect(store.isReplaced('x')).toBe(false);
+    expect(storeAt('', { env: { HOME: '/home/x' } }).path).toBe('/home/x/.diaspora/storage.db');
+  });
+});

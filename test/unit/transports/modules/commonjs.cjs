@@ -1,0 +1,1 @@
+module.exports = (record) => record.msg;
