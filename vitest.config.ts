@@ -21,6 +21,8 @@ export default defineConfig({
           // One stack for all files of a run; see test/shared-stack.ts.
           globalSetup: ['test/global-setup.ts'],
           testTimeout: 120_000,
+          // kafkajs, by which tests administer the cluster, sets timers in the past.
+          execArgv: ['--disable-warning=TimeoutNegativeWarning'],
           // Each file may start brokers of its own, which want half a gigabyte each.
           fileParallelism: false,
         },

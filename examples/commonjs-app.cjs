@@ -4,10 +4,8 @@
 const pino = require('pino');
 const { DiasporaLogger } = require('diaspora-logger');
 
-const topic = process.argv[2] ?? process.env.DIASPORA_TOPIC;
-if (!topic) throw new Error('Usage: node examples/commonjs-app.cjs TOPIC');
-
-async function main() {
+/** @param {string} topic */
+async function main(topic) {
   const logger = pino(pino.transport({ target: 'diaspora-logger/pino', options: { topic } }));
   logger.info('from CommonJS, by Pino');
 
@@ -16,4 +14,6 @@ async function main() {
   await producer.close();
 }
 
-main();
+const topic = process.argv[2] ?? process.env.DIASPORA_TOPIC;
+if (!topic) throw new Error('Usage: node examples/commonjs-app.cjs TOPIC');
+main(topic);

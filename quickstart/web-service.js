@@ -38,9 +38,12 @@ app.post('/lines', async (request) => {
 });
 
 process.once('SIGTERM', async () => {
+  // A transport that ends does not keep its process alive by itself.
+  const alive = setInterval(() => {}, 1_000);
   await app.close();
   transport.end();
   await once(transport, 'close');
+  clearInterval(alive);
   process.stdout.write(`${JSON.stringify({ logged, stats })}\n`);
 });
 

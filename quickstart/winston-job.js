@@ -2,8 +2,9 @@
  * A job that reads text files line by line and logs each line through Winston into the topic. Prints what it
  * logged as one line of JSON.
  */
-import { createReadStream } from 'node:fs';
+
 import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { DiasporaTransport } from 'diaspora-logger/winston';
 import winston from 'winston';

@@ -42,7 +42,7 @@ export const diagnosticCodes = {
   TOKEN_REQUEST_REFUSED: 'token-rejected',
   REFRESH_TOKEN_INVALID: 'token-rejected',
   CREDENTIALS_MISSING: 'token-rejected',
-} as const satisfies Record<string, DiagnosticName>;
+} as const;
 
 /** Name of a diagnostic event. */
 export type DiagnosticName =

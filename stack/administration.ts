@@ -38,7 +38,10 @@ export interface TopicOptions {
 export interface Administration {
   /** Answers when the topic has its leaders and the owner its rights. */
   createTopic(name: string, options?: TopicOptions): Promise<void>;
+  /** Answers when the broker that was asked knows of it. */
   deleteTopic(name: string): Promise<void>;
+  /** Names of all topics, Kafka's own too. */
+  topics(): Promise<string[]>;
   /** `total`: how many there are afterwards. */
   addPartitions(topic: string, total: number): Promise<void>;
   /** Replaces all settings of the topic that were made before. */
@@ -47,6 +50,8 @@ export interface Administration {
   grant(principal: string, resource: Resource, operations: readonly Operation[]): Promise<void>;
   /** Answers when the broker that was asked knows of it. */
   revoke(principal: string, resource: Resource, operations: readonly Operation[]): Promise<void>;
+  /** Id of the broker that leads each partition, by partition; -1 where none does. */
+  leaders(topic: string): Promise<Map<number, number>>;
   /** Offset of the next record of each partition, by partition. */
   endOffsets(topic: string): Promise<Map<number, bigint>>;
 }
@@ -107,7 +112,13 @@ export function administration(bootstrap: string, defaults: TopicDefaults): Admi
         });
       });
     },
-    deleteTopic: (name) => ask((admin) => admin.deleteTopics({ topics: [name] })),
+    async deleteTopic(name) {
+      await ask(async (admin) => {
+        await admin.deleteTopics({ topics: [name] });
+        while ((await admin.listTopics()).includes(name)) await nextPoll();
+      });
+    },
+    topics: () => ask((admin) => admin.listTopics()),
     async addPartitions(topic, total) {
       await ask(async (admin) => {
         await admin.createPartitions({ topicPartitions: [{ topic, count: total }] });
@@ -141,6 +152,10 @@ export function administration(bootstrap: string, defaults: TopicDefaults): Admi
         await admin.deleteAcls({ filters });
         while ((await present(admin, filters)) > 0) await nextPoll();
       });
+    },
+    async leaders(topic) {
+      const { topics } = await ask((admin) => admin.fetchTopicMetadata({ topics: [topic] }));
+      return new Map(topics[0]?.partitions.map((one) => [one.partitionId, one.leader]));
     },
     async endOffsets(topic) {
       const offsets = await ask((admin) => admin.fetchTopicOffsets(topic));

@@ -71,7 +71,7 @@ export async function createBroker(settings: BrokerSettings): Promise<Broker> {
     settings.clusterId,
     ...settings.scramCredentials,
   ];
-  let process: LeashedProcess | undefined;
+  let jvm: LeashedProcess | undefined;
 
   const launch = async (): Promise<LeashedProcess> => {
     const log = await open(logFile, 'a');
@@ -88,19 +88,19 @@ export async function createBroker(settings: BrokerSettings): Promise<Broker> {
     dataDirectory,
     addresses: settings.addresses,
     get running() {
-      return process !== undefined;
+      return jvm !== undefined;
     },
     get pid() {
-      return running(process, id).pid;
+      return running(jvm, id).pid;
     },
     async start() {
-      if (process) return;
+      if (jvm) return;
       const { size } = await stat(logFile);
       const launched = await launch();
-      process = launched;
+      jvm = launched;
       const given = new AbortController();
       const ended = launched.ended.then((code) => {
-        process = undefined;
+        jvm = undefined;
         given.abort();
         return code;
       });
@@ -115,33 +115,33 @@ export async function createBroker(settings: BrokerSettings): Promise<Broker> {
       );
     },
     async stop() {
-      if (!process) return;
-      const { pid, ended } = process;
+      if (!jvm) return;
+      const { pid, ended } = jvm;
       signal(pid, 'SIGTERM');
       signal(pid, 'SIGCONT');
       const timer = setTimeout(() => signal(pid, 'SIGKILL'), stopTimeoutMs);
       await ended;
       clearTimeout(timer);
-      process = undefined;
+      jvm = undefined;
     },
     async kill() {
-      if (!process) return;
-      signal(process.pid, 'SIGKILL');
-      await process.ended;
-      process = undefined;
+      if (!jvm) return;
+      signal(jvm.pid, 'SIGKILL');
+      await jvm.ended;
+      jvm = undefined;
     },
     freeze() {
-      signal(running(process, id).pid, 'SIGSTOP');
+      signal(running(jvm, id).pid, 'SIGSTOP');
     },
     thaw() {
-      signal(running(process, id).pid, 'SIGCONT');
+      signal(running(jvm, id).pid, 'SIGCONT');
     },
   };
 }
 
-function running(process: LeashedProcess | undefined, id: number): LeashedProcess {
-  if (!process) throw new Error(`Broker ${id} does not run.`);
-  return process;
+function running(jvm: LeashedProcess | undefined, id: number): LeashedProcess {
+  if (!jvm) throw new Error(`Broker ${id} does not run.`);
+  return jvm;
 }
 
 /** Sends a signal to a process that may have ended just now. */

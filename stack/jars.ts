@@ -38,6 +38,7 @@ export async function javaClassPath(
   const jars = join(cacheDirectory, `jars-${digest([pom])}`);
   const classes = join(cacheDirectory, `classes-${digest([pom, ...sources.contents])}`);
   if (!existsSync(jars)) {
+    await requireMaven();
     await requireJava('javac');
     onProgress('Fetching Kafka and its libraries with Maven (about 46 MB, once for this checkout)');
     await make(jars, fetchJars);
@@ -113,6 +114,10 @@ export async function requireJava(program: 'java' | 'javac' = 'java'): Promise<v
       `The local Kafka needs a JDK ${oldestJava} or later; ${jdkProgram(program)} is ${found}. ${howToGet}`,
     );
   }
+}
+
+async function requireMaven(): Promise<void> {
+  await runTool('mvn', 'Maven', ['--version']);
 }
 
 const howToGet =

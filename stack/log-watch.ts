@@ -4,7 +4,7 @@ import { open, readFile } from 'node:fs/promises';
 
 const pollMs = 25;
 
-/** Answers once `text` stands in the file after byte `from`, or false when `given up` is called for. */
+/** Answers once `text` stands in the file at byte `from` or later, or false once the signal is aborted. */
 export async function waitForLine(
   file: string,
   from: number,

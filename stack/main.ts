@@ -55,7 +55,8 @@ async function main(args: readonly string[]): Promise<void> {
     return;
   }
   const stopping = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stopping.abort());
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(name, () => stopping.abort());
   await using stack = await startStack({ brokers: wanted.brokers, onProgress: say });
   if (stopping.signal.aborted) return;
   for (const { name, partitions } of wanted.topics) await stack.createTopic(name, { partitions });

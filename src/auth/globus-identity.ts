@@ -1,5 +1,4 @@
 /** One Globus identity of this thread: gets its access tokens, and says what goes wrong with that. */
-import { inspect } from 'node:util';
 import type { DiagnosticCode, DiagnosticDetail, Diagnostics } from '../diagnostics.ts';
 import { AuthenticationError } from '../errors.ts';
 import { eventService } from './globus-service.ts';
@@ -70,10 +69,6 @@ export class GlobusIdentity {
   close(): void {
     this.#renewing.close();
     this.#endpoint.close();
-  }
-
-  [inspect.custom](): string {
-    return `GlobusIdentity { issuer: '${this.#endpoint.issuer}' }`;
   }
 
   async #obtain(): Promise<AccessToken> {

@@ -17,7 +17,9 @@ export async function promptForCode(
     const lines = createInterface({ input, output, terminal });
     lines.setPrompt('Enter the code: ');
     lines.prompt();
+    let answered = false;
     lines.once('line', (line) => {
+      answered = true;
       resolve(line);
       lines.close();
     });
@@ -27,7 +29,8 @@ export async function promptForCode(
       lines.close();
     });
     lines.once('close', () => {
-      if (!terminal) output.write('\n');
+      // What comes next begins a line of its own: only a terminal shows the person's own line end.
+      if (!terminal || !answered) output.write('\n');
       resolve('');
     });
     input.once('error', () => resolve(''));

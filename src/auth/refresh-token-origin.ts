@@ -1,7 +1,6 @@
 /** Where the refresh token comes from, and where one that replaces it is kept. */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { inspect } from 'node:util';
 import { replaceFile } from './atomic-file.ts';
 import { eventService } from './globus-service.ts';
 import type { GlobusTokens } from './token-reply.ts';
@@ -98,10 +97,6 @@ export class RefreshTokenOrigin {
         problem: problem === null ? storeProblem : `${problem}, ${storeProblem}`,
       };
     }
-  }
-
-  [inspect.custom](): string {
-    return 'RefreshTokenOrigin {}';
   }
 
   /** A token that was replaced is never sent again: that can end all tokens of its grant (RFC 9700 section 4.14.2). */

@@ -1,5 +1,4 @@
 /** A token that renews itself: one request at a time, in the background while the old one serves. */
-import { inspect } from 'node:util';
 import { AuthenticationError } from '../errors.ts';
 
 /** An access token and its end. */
@@ -89,10 +88,6 @@ export class RenewingToken {
     this.#closed = true;
     this.#held = null;
     clearTimeout(this.#timer);
-  }
-
-  [inspect.custom](): string {
-    return 'RenewingToken {}';
   }
 
   #usable(now: number): Held | null {

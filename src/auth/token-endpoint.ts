@@ -2,7 +2,6 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
-import { inspect } from 'node:util';
 import createDebug from 'debug';
 import { HttpsProxyAgent } from 'https-proxy-agent';
 import type { AccessToken, ModuleOptions } from 'simple-oauth2';
@@ -129,10 +128,6 @@ export class TokenEndpoint {
   /** Ends waiting between attempts: what is asked for then fails. */
   close(): void {
     this.#closing.abort();
-  }
-
-  [inspect.custom](): string {
-    return `TokenEndpoint { issuer: '${this.issuer}' }`;
   }
 
   async #send(request: (http: () => object) => Promise<AccessToken>): Promise<TokenReply> {

@@ -1,5 +1,4 @@
 /** Access tokens from a module of the user's own. */
-import { inspect } from 'node:util';
 import type { Diagnostics } from '../diagnostics.ts';
 import { AuthenticationError } from '../errors.ts';
 import { type AccessToken, RenewingToken } from './renewing-token.ts';
@@ -28,10 +27,6 @@ export class TokenModule {
 
   close(): void {
     this.#renewing.close();
-  }
-
-  [inspect.custom](): string {
-    return `TokenModule { module: '${this.#url}' }`;
   }
 
   async #obtain(): Promise<AccessToken> {

@@ -1,5 +1,4 @@
 /** Access tokens for whoever connects to a broker: cached, renewed in time, one request at a time. */
-import { inspect } from 'node:util';
 import { Diagnostics } from '../diagnostics.ts';
 import { AuthenticationError } from '../errors.ts';
 import type { Environment } from '../options.ts';
@@ -117,10 +116,6 @@ class GlobusTokenSource implements TokenSource {
     this.#closed = true;
     this.#identity.leave(this.#diagnostics);
     releaseIdentity(this.#key);
-  }
-
-  [inspect.custom](): string {
-    return `TokenSource { ${inspect(this.#identity)} }`;
   }
 }
 

@@ -3,7 +3,6 @@ import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, link, mkdir, open, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { inspect } from 'node:util';
 import type { Database } from 'node-sqlite3-wasm';
 import { ConfigurationError } from '../errors.ts';
 import type { Environment } from '../options.ts';
@@ -131,10 +130,6 @@ export class TokenStore {
       // No directory for a store: then nothing was replaced there.
       return false;
     }
-  }
-
-  [inspect.custom](): string {
-    return `TokenStore { namespace: '${this.#namespace}' }`;
   }
 
   #markerOf(refreshToken: string): string {

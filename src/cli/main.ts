@@ -8,7 +8,7 @@ const program = new Command('diaspora-logger')
   .description('Log records to Kafka, signed in with Globus.')
   .showHelpAfterError('(--help tells more)')
   .exitOverride();
-program.addCommand(requestTokenCommand());
+program.addCommand(requestTokenCommand().copyInheritedSettings(program));
 
 try {
   await program.parseAsync();

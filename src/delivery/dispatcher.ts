@@ -61,13 +61,13 @@ export class Dispatcher {
       retry,
       ask: () => driver.topology(),
       onAnswer: (topology) => this.#follow(topology),
-      onFailure: (failure) => this.#resolver.report(null, failure),
+      onFailure: (failure, attempt) => this.#resolver.report(null, failure, attempt),
     });
     this.#producerId = new Inquiry({
       retry,
       ask: () => driver.initProducerId(),
       onAnswer: (given) => this.#identify(given),
-      onFailure: (failure) => this.#resolver.report(null, failure),
+      onFailure: (failure, attempt) => this.#resolver.report(null, failure, attempt),
     });
     if (options.stamped) this.#producerId.start();
     else this.#identity = null;
@@ -141,7 +141,7 @@ export class Dispatcher {
     for (const lane of lanes) {
       if (lane.empty || this.#rotation.includes(lane)) continue;
       const message = `Topic ${topic} has no partition ${lane.id}: it has ${this.#rotation.length}. Add partitions, or name another.`;
-      this.#resolver.report(lane, { code: 'TOPIC_UNKNOWN', message });
+      this.#resolver.report(lane, { code: 'TOPIC_UNKNOWN', message }, lane.attempt);
       this.#topology.startLater();
       return;
     }

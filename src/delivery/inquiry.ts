@@ -6,7 +6,7 @@ import type { Answer, Failure } from './driver.ts';
 export interface InquiryOptions<T> {
   readonly ask: () => Promise<Answer<T>>;
   readonly onAnswer: (value: T) => void;
-  readonly onFailure: (failure: Failure) => void;
+  readonly onFailure: (failure: Failure, attempt: number) => void;
   readonly retry: Required<RetryOptions>;
 }
 
@@ -32,7 +32,7 @@ export class Inquiry<T> {
         this.#attempt = 0;
         this.#options.onAnswer(answer.value);
       } else {
-        this.#options.onFailure(answer);
+        this.#options.onFailure(answer, this.#attempt);
         this.startLater();
       }
     });

@@ -11,6 +11,9 @@ import { judge, type Verdict } from './stamps.ts';
 /** A broker that finds a time too far ahead is offered it so many hours earlier at the most. */
 const maxClockShifts = 48;
 
+/** An election or a coordinator that loads takes this many attempts: nobody needs to read of it. */
+const passingAttempts = 3;
+
 export interface ResolverOptions {
   readonly topic: string;
   readonly driver: Driver;
@@ -52,7 +55,7 @@ export class Resolver {
         this.#halve(lane, batch, 'RECORD_INVALID', outcome);
         return;
       case 'clock':
-        this.report(lane, outcome);
+        this.report(lane, outcome, lane.attempt);
         if (batch.moveBackAnHour() > maxClockShifts) {
           this.#halve(lane, batch, 'RECORD_INVALID', outcome);
         }
@@ -72,10 +75,14 @@ export class Resolver {
     this.#tryAgain(lane, outcome, retryAt);
   }
 
-  /** Remembers a failure, and says it unless that was done where it was found. */
-  report(lane: Lane | null, { code, message }: Failure): void {
+  /**
+   * Remembers a failure, and says it, unless that was done where it was found or it is one of those that
+   * pass by themselves and has not lasted for some attempts.
+   */
+  report(lane: Lane | null, { code, message }: Failure, attempt: number): void {
     const { topic, diagnostics } = this.#options;
     this.lastFailure = message;
+    if (code === 'BROKER_ERROR' && attempt < passingAttempts) return;
     if (code !== null) diagnostics.emit(code, message, { topic, partition: lane?.id ?? null });
   }
 
@@ -91,7 +98,7 @@ export class Resolver {
   }
 
   #tryAgain(lane: Lane, failure: Failure, retryAt: number): void {
-    this.report(lane, failure);
+    this.report(lane, failure, lane.attempt);
     this.#options.ledger.counters.retries += 1;
     lane.attempt += 1;
     lane.retryAt = retryAt;
@@ -188,7 +195,7 @@ export class Resolver {
     const { driver } = this.#options;
     const answer = await driver.lastStamp(broker, lane.id, batch.stamp.producerId);
     if (!answer.ok) {
-      this.report(lane, answer);
+      this.report(lane, answer, lane.attempt);
       return undefined;
     }
     const { permitted, known } = answer.value;

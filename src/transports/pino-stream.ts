@@ -21,6 +21,8 @@ export interface PinoStreamOptions {
   readonly diagnostics: Pick<Diagnostics, 'speaking'>;
   readonly builder: RecordBuilder;
   readonly transform: ((record: Record<string, unknown>) => unknown) | null;
+  /** Called after each flush, and after close. Default: nothing. */
+  readonly onSettled?: () => void;
 }
 
 type WriteCallback = (error: Error | null | undefined) => void;
@@ -35,6 +37,7 @@ export class DiasporaPinoStream extends Writable {
   readonly #diagnostics: PinoStreamOptions['diagnostics'];
   readonly #builder: RecordBuilder;
   readonly #transform: PinoStreamOptions['transform'];
+  readonly #onSettled: () => void;
   readonly #decoder = new StringDecoder('utf8');
   readonly #cutter: LineCutter;
   readonly #transformed: TransformedLines | null;
@@ -42,13 +45,20 @@ export class DiasporaPinoStream extends Writable {
   #arrival = 0;
   #closing: Promise<void> | null = null;
 
-  constructor({ shipper, diagnostics, builder, transform }: PinoStreamOptions) {
+  constructor({
+    shipper,
+    diagnostics,
+    builder,
+    transform,
+    onSettled = () => {},
+  }: PinoStreamOptions) {
     // Object mode takes strings undecoded, and the objects that a pipeline's last transform may hand on.
     super({ objectMode: true, decodeStrings: false });
     this.#shipper = shipper;
     this.#diagnostics = diagnostics;
     this.#builder = builder;
     this.#transform = transform;
+    this.#onSettled = onSettled;
     this.#cutter = new LineCutter((line) => this.#shipLine(line));
     this.#transformed = transform
       ? new TransformedLines({
@@ -157,6 +167,7 @@ export class DiasporaPinoStream extends Writable {
   async #flush(): Promise<void> {
     await this.#transformed?.received();
     await this.#shipper.flush();
+    this.#onSettled();
   }
 
   #close(): Promise<void> {
@@ -170,5 +181,6 @@ export class DiasporaPinoStream extends Writable {
     this.#cutter.end();
     await this.#transformed?.end();
     await this.#shipper.close();
+    this.#onSettled();
   }
 }

@@ -1,12 +1,12 @@
 /** Pino's transport: `pino.transport({ target: 'diaspora-logger/pino', options })`. */
-import { createDiagnostics } from '../diagnostics.ts';
+import { createDiagnostics, type DiagnosticEvent } from '../diagnostics.ts';
 import { resolveTransport, type TransportOptions } from '../options.ts';
 import { openShipper } from '../produce/connect.ts';
 import { flushBeforeExit } from './exit-flush.ts';
 import { DiasporaPinoStream } from './pino-stream.ts';
 import { RecordBuilder } from './record-builder.ts';
 import { loadTransform } from './transform.ts';
-import { transportEvents } from './transport-events.ts';
+import { transportEmitter } from './transport-events.ts';
 
 export type { Stats } from '../delivery/counters.ts';
 export type { DiagnosticEvent } from '../diagnostics.ts';
@@ -29,19 +29,24 @@ const ofPino: ReadonlySet<string> = new Set(['$context', 'pinoWillSendConfig', '
  * In a worker, under `targets`, as the last of a `pipeline`, or in process: `pino(diaspora(options))`. Throws
  * `ConfigurationError`; nothing after that throws or emits 'error'. `end()` delivers what is left, within
  * `closeTimeoutMs`, before 'finish' and 'close'. Under Pino's worker each diagnostic is also emitted on the
- * object that `pino.transport` returns, by its event's name: `transport.on('retry', (event) => …)`.
+ * object that `pino.transport` returns, by its event's name, `transport.on('retry', (event) => …)`, and after each flush and at the end the
+ * counters: `transport.on('stats', (stats) => …)`.
  */
 export default function transport(options: TransportOptions = {}): DiasporaPinoStream {
   const resolved = resolveTransport(ownOptions(options));
   const transform = resolved.transform === null ? null : loadTransform(resolved.transform);
-  const events = transportEvents();
-  const diagnostics = createDiagnostics(resolved.diagnostics, ...(events ? [events] : []));
+  const emit = transportEmitter();
+  const diagnostics = createDiagnostics(
+    resolved.diagnostics,
+    ...(emit ? [(event: DiagnosticEvent) => emit(event.event, event)] : []),
+  );
   const shipper = openShipper(resolved, diagnostics);
   const stream = new DiasporaPinoStream({
     shipper,
     diagnostics,
     builder: new RecordBuilder(resolved),
     transform,
+    ...(emit && { onSettled: () => emit('stats', shipper.stats()) }),
   });
   stream.once('close', flushBeforeExit(shipper));
   return stream;

@@ -9,25 +9,18 @@ import { KafkaDriver } from '../../src/produce/driver.ts';
 import { DiasporaLogger } from '../../src/produce/logger.ts';
 import { runKafkaTool } from '../../stack/java-tools.ts';
 import type { TopicRecord } from '../../stack/read-topic.ts';
-import { type Stack, startStack } from '../../stack/stack.ts';
+import type { StackClient } from '../../stack/stack-client.ts';
+import { sharedStack, uniqueTopic } from '../shared-stack.ts';
 
-let stack: Stack;
+const stack = sharedStack();
 let connection: ClusterConnection;
-let topics = 0;
 
-beforeAll(async () => {
-  stack = await startStack();
-  connection = connect({
-    bootstrapBrokers: stack.bootstrap('INTERNAL'),
-    auth: { type: 'none' },
-    tls: false,
-  });
+beforeAll(() => {
+  const bootstrapBrokers = stack.bootstrap('INTERNAL');
+  connection = connect({ bootstrapBrokers, auth: { type: 'none' }, tls: false });
 });
 
-afterAll(async () => {
-  await connection?.close();
-  await stack?.stop();
-});
+afterAll(() => connection.close());
 
 function connect(options: ProducerOptions): ClusterConnection {
   return openCluster(resolveProducer(options), new Diagnostics());
@@ -39,9 +32,8 @@ const scram = (): ProducerOptions => ({
   tls: { ca: stack.caFile },
 });
 
-async function newTopic(options: Parameters<Stack['createTopic']>[1] = {}): Promise<string> {
-  topics += 1;
-  const topic = `produce-${topics}`;
+async function newTopic(options: Parameters<StackClient['createTopic']>[1] = {}): Promise<string> {
+  const topic = uniqueTopic('produce');
   await stack.createTopic(topic, options);
   return topic;
 }
@@ -164,9 +156,8 @@ describe('batches', () => {
         });
       }
 
-      const [broker] = stack.brokers;
-      if (!broker) throw new Error('no broker');
-      const segment = join(broker.dataDirectory, `${topic}-0`, '00000000000000000000.log');
+      const data = join(stack.directory, 'kafka', 'broker-1', 'data');
+      const segment = join(data, `${topic}-0`, '00000000000000000000.log');
       const { stdout } = await runKafkaTool('org.apache.kafka.tools.DumpLogSegments', [
         '--deep-iteration',
         '--print-data-log',

@@ -45,7 +45,10 @@ async function produce(signIn: SignIn, topic: string, values: readonly string[])
       key: `key ${index}`,
       headers: { 'source-id': 'kafkajs', 'source-seq': String(index) },
     }));
-    await producer.send({ topic, messages, acks: -1 });
+    // A request of kafkajs is one batch a partition, which must stay below a megabyte.
+    for (let from = 0; from < messages.length; from += 5000) {
+      await producer.send({ topic, messages: messages.slice(from, from + 5000), acks: -1 });
+    }
   } finally {
     await producer.disconnect();
   }
@@ -128,20 +131,21 @@ describe('the shared stack', () => {
     expect(valuesOf(await read(stack, topic))).toEqual(['allowed']);
   });
 
-  it.each(['scram-sha-256', 'scram-sha-512'] as const)(
-    'takes a password by %s',
-    async (mechanism) => {
-      const topic = uniqueTopic();
-      await stack.createTopic(topic, { owner: stack.scramUser.username });
-      const signIn: SignIn = {
-        brokers: [stack.bootstrap('SCRAM')],
-        ssl: { ca: readFileSync(stack.caFile) },
-        sasl: { mechanism, ...stack.scramUser },
-      };
-      await produce(signIn, topic, ['by password']);
-      expect(valuesOf(await read(stack, topic))).toEqual(['by password']);
-    },
-  );
+  it.each(['scram-sha-256', 'scram-sha-512'])('takes a password by %s', async (mechanism) => {
+    const topic = uniqueTopic();
+    const { scramUser } = stack;
+    await stack.createTopic(topic, { owner: scramUser.username });
+    const signIn: SignIn = {
+      brokers: [stack.bootstrap('SCRAM')],
+      ssl: { ca: readFileSync(stack.caFile) },
+      sasl:
+        mechanism === 'scram-sha-256'
+          ? { mechanism: 'scram-sha-256', ...scramUser }
+          : { mechanism: 'scram-sha-512', ...scramUser },
+    };
+    await produce(signIn, topic, ['by password']);
+    expect(valuesOf(await read(stack, topic))).toEqual(['by password']);
+  });
 
   it('takes a client certificate out of a PKCS12 file, and refuses a client without one', async () => {
     const topic = uniqueTopic();
@@ -168,7 +172,7 @@ describe('the shared stack', () => {
     const [record] = await read(stack, topic);
     expect(record?.value?.length).toBe(big.length);
     await stack.deleteTopic(topic);
-    await vi.waitFor(() => expect(stack.endOffsets(topic)).rejects.toThrow(), 10_000);
+    expect(await stack.topics()).not.toContain(topic);
   });
 
   it('reads many records, and the audit finds each once', async () => {
@@ -192,7 +196,7 @@ describe('the shared stack', () => {
     })();
     await produce(byToken(stack, accessToken), topic, ['a', 'b', 'c']);
     expect(await reading).toEqual(['a', 'b']);
-    const endless = stack.readTopic(topic, { count: 4, signal: AbortSignal.timeout(3000) });
+    const endless = stack.readTopic(topic, { count: 4, signal: AbortSignal.timeout(1500) });
     await expect(auditTopic(endless)).rejects.toThrow(/timeout/i);
   });
 
@@ -301,7 +305,7 @@ describe('a stack of its own', () => {
       // Neither stack knows the other's tokens or topics.
       const there = await stack.globus.signIn();
       await expect(produce(byToken(other, there.accessToken), topic, ['x'])).rejects.toThrow();
-      await expect(stack.endOffsets(topic)).rejects.toThrow();
+      expect(await stack.topics()).not.toContain(topic);
 
       await broker.stop();
       expect(lives(pid)).toBe(false);
@@ -324,9 +328,9 @@ describe('a stack of its own', () => {
     const { accessToken } = await cluster.globus.signIn();
     const signIn = byToken(cluster, accessToken);
     await produce(signIn, topic, ['with three']);
-    const leader = cluster.brokers.find(
-      ({ id }) => readFileSync(cluster.brokers[0]?.logFile ?? '').length > 0 && id === 1,
-    );
+    const leaderId = (await cluster.leaders(topic)).get(0);
+    const leader = cluster.brokers.find(({ id }) => id === leaderId);
+    expect(leader?.running).toBe(true);
     await leader?.kill();
     await vi.waitFor(() => produce(signIn, topic, ['with two']), 60_000);
     await leader?.start();

@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -103,13 +104,34 @@ print(sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM token_storage')
     expect(existsSync(`${store.path}.lock`)).toBe(false);
   });
 
-  it('takes many writers at once, in this process and in Python', async () => {
+  it('takes many writers at once', async () => {
     const home = temporaryDirectory();
-    const store = storeAt(home);
-    await store.write(row());
     const names = Array.from({ length: 20 }, (_, index) => `server-${index}`);
     await Promise.all(names.map((name) => storeAt(home).write(row({ resource_server: name }))));
-    for (const name of names) expect(await store.read(name)).not.toBeNull();
+    for (const name of names) expect(await storeAt(home).read(name)).not.toBeNull();
+  });
+
+  it('waits for a transaction of Python, and then sees what it wrote', async () => {
+    const store = storeAt(temporaryDirectory());
+    await store.write(row());
+    const writer = spawn('python3', [
+      '-c',
+      `import json, sqlite3, sys
+c = sqlite3.connect(sys.argv[1], isolation_level=None)
+c.execute('BEGIN EXCLUSIVE')
+print('locked', flush=True)
+sys.stdin.readline()
+c.execute("UPDATE token_storage SET token_data_json = ?", (sys.argv[2],))
+c.execute('COMMIT')`,
+      store.path,
+      JSON.stringify(row({ refresh_token: 'by Python' })),
+    ]);
+    await once(writer.stdout, 'data');
+    const reading = store.read(eventService);
+    writer.stdin.end('\n');
+    expect((await reading)?.refresh_token).toBe('by Python');
+    if (writer.exitCode === null) await once(writer, 'exit');
+    expect(writer.exitCode).toBe(0);
   });
 
   it('has a part for each client, environment and issuer, named as the Python SDK names them', () => {

@@ -1,0 +1,255 @@
+/**
+ * `npm run quickstart`: starts the local stack, logs through Pino and Winston, reads everything back, and
+ * counts. `-- --keep` leaves the stack running.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import autocannon from 'autocannon';
+import Table from 'cli-table3';
+import ora from 'ora';
+import pretty from 'pino-pretty';
+import { auditTopic } from '../stack/audit.ts';
+import { MissingToolError } from '../stack/jars.ts';
+import { type Stack, startStack } from '../stack/stack.ts';
+import { systemTextFiles } from './system-text.ts';
+
+const topic = 'quickstart';
+const requests = 400;
+const linesPerRequest = 20;
+const shownRecords = 5;
+
+/** What an app says when it ends. */
+interface Logged {
+  readonly logged: number;
+  readonly stats: { readonly acknowledged: number };
+}
+
+/** A line of `read-back.js`. */
+interface ReadBack {
+  readonly partition: number;
+  readonly offset: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly value: string;
+}
+
+type Environment = Readonly<Record<string, string>>;
+
+/** Shows a step while it runs, and how long it took. */
+async function step<T>(
+  title: string,
+  work: (progress: (line: string) => void) => Promise<T>,
+  result: (value: T) => string = () => title,
+): Promise<T> {
+  const started = performance.now();
+  const spinner = ora({ text: title, stream: process.stderr }).start();
+  const seconds = (): string => `${((performance.now() - started) / 1000).toFixed(1)} s`;
+  try {
+    const value = await work((line) => {
+      spinner.text = `${title}: ${line}`;
+    });
+    spinner.succeed(`${result(value)} (${seconds()})`);
+    return value;
+  } catch (error) {
+    spinner.fail(`${title} (${seconds()})`);
+    throw error;
+  }
+}
+
+/** Starts one of the quickstart's apps. Its stderr is shown, its stdout comes line by line. */
+function app(script: string, env: Environment, ...args: readonly string[]) {
+  const file = fileURLToPath(new URL(script, import.meta.url));
+  const child = spawn(process.execPath, [file, ...args], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const exited = once(child, 'exit');
+  return {
+    child,
+    lines,
+    async nextLine(): Promise<string> {
+      const { value, done } = await lines.next();
+      if (done) throw new Error(`${script} ended before it said what was expected of it`);
+      return value;
+    },
+    async end(): Promise<void> {
+      const [code, signal] = await exited;
+      if (code !== 0) throw new Error(`${script} ended with ${signal ?? `exit status ${code}`}`);
+    },
+  };
+}
+
+/** Log files of this system as request bodies: real text, some lines each. */
+function bodies(files: readonly string[]): string[] {
+  const lines = files.flatMap((file) => readFileSync(file, 'utf8').split('\n'));
+  const filled = lines.filter((line) => line.trim() !== '');
+  return Array.from({ length: requests }, (_, request) =>
+    Array.from(
+      { length: linesPerRequest },
+      (_, line) => filled[(request * linesPerRequest + line) % filled.length],
+    ).join('\n'),
+  );
+}
+
+async function driveWebService(env: Environment, files: readonly string[]): Promise<Logged> {
+  const service = app('web-service.js', env);
+  const url = await service.nextLine();
+  const result = await autocannon({
+    url: `${url}/lines`,
+    method: 'POST',
+    headers: { 'content-type': 'text/plain' },
+    requests: bodies(files).map((body) => ({ body })),
+    amount: requests,
+    connections: 4,
+  });
+  service.child.kill('SIGTERM');
+  const said: Logged = JSON.parse(await service.nextLine());
+  await service.end();
+  if (result.non2xx > 0 || result.errors > 0) {
+    throw new Error(`${result.non2xx + result.errors} requests to the web service failed`);
+  }
+  return said;
+}
+
+async function runWinstonJob(env: Environment, files: readonly string[]): Promise<Logged> {
+  const job = app('winston-job.js', env, ...files);
+  const said: Logged = JSON.parse(await job.nextLine());
+  await job.end();
+  return said;
+}
+
+async function readBack(env: Environment): Promise<ReadBack[]> {
+  const reader = app('read-back.js', env, topic, 'quickstart-readers');
+  const records: ReadBack[] = [];
+  for await (const line of { [Symbol.asyncIterator]: () => reader.lines }) {
+    records.push(JSON.parse(line));
+  }
+  await reader.end();
+  return records;
+}
+
+async function count(written: Readonly<Record<string, Logged>>, records: readonly ReadBack[]) {
+  const headersOf = ({ headers }: ReadBack) =>
+    Object.entries(headers).map(([name, value]) => [name, Buffer.from(value)] as const);
+  const audit = await auditTopic(
+    records.map((record) => ({
+      partition: record.partition,
+      offset: BigInt(record.offset),
+      timestamp: 0,
+      key: null,
+      headers: headersOf(record).map(([name, value]): [string, Buffer] => [name, value]),
+      value: Buffer.from(record.value),
+    })),
+  );
+  const logged = sum(Object.values(written), (one) => one.logged);
+  const found = sum([...audit.sources.values()], (records) => records);
+  return {
+    logged,
+    acknowledged: sum(Object.values(written), ({ stats }) => stats.acknowledged),
+    read: records.length,
+    lost: logged - found,
+    repeated: audit.repeated.length,
+  };
+}
+
+const sum = <T>(items: readonly T[], of: (item: T) => number): number =>
+  items.reduce((total, item) => total + of(item), 0);
+
+/** The last records as a person reads them. */
+async function show(records: readonly ReadBack[]): Promise<void> {
+  const lines = records.slice(-shownRecords).map(({ value }) => `${value}\n`);
+  const printer = pretty({ singleLine: true, ignore: 'pid,hostname', destination: 1, sync: true });
+  Readable.from(lines).pipe(printer);
+  await once(printer, 'finish');
+}
+
+function table(written: Readonly<Record<string, Logged>>, read: number): string {
+  const rows = new Table({
+    head: ['', 'logged', 'acknowledged', 'read back'],
+    colAligns: ['left', 'right', 'right', 'right'],
+    style: { head: [] },
+  });
+  for (const [name, { logged, stats }] of Object.entries(written)) {
+    rows.push([name, logged, stats.acknowledged, '']);
+  }
+  const all = Object.values(written);
+  const acknowledged = sum(all, ({ stats }) => stats.acknowledged);
+  rows.push(['together', sum(all, ({ logged }) => logged), acknowledged, read]);
+  return rows.toString();
+}
+
+function keepRunning(env: Environment): string {
+  const exports = Object.entries(env).map(([name, value]) => `export ${name}=${value}`);
+  return `
+The stack goes on until Ctrl-C. In another terminal:
+
+${exports.join('\n')}
+
+and in your own app, after npm install pino and this package:
+
+import pino from 'pino';
+const transport = pino.transport({ target: 'diaspora-logger/pino' });
+const logger = pino(transport);
+logger.info('my first record');
+`;
+}
+
+async function run(stack: Stack, keep: boolean): Promise<boolean> {
+  const { refreshToken, principal } = await step(
+    'Signing in at the Globus stand-in (authorization code with PKCE)',
+    () => stack.globus.signIn(),
+    (identity) => `Signed in as ${identity.principal}`,
+  );
+  await step(`Making topic ${topic} for ${principal}`, () =>
+    stack.createTopic(topic, { partitions: 3 }),
+  );
+  const env = { ...stack.env, DIASPORA_TOPIC: topic, DIASPORA_REFRESH: refreshToken };
+  const files = systemTextFiles();
+  const pino = await step(
+    `Logging through Pino: a Fastify service under ${requests} requests`,
+    () => driveWebService(env, files),
+    ({ logged }) => `Pino logged ${logged} records of a Fastify service`,
+  );
+  const winston = await step(
+    `Logging through Winston: ${files.length} files of this system, line by line`,
+    () => runWinstonJob(env, files),
+    ({ logged }) => `Winston logged ${logged} lines of ${files.length} files of this system`,
+  );
+  const records = await step(
+    'Reading the topic back with the example consumer (it ends 10 s after the last record)',
+    () => readBack(env),
+    ({ length }) => `Read ${length} records back`,
+  );
+  console.log('\nThe last of them:\n');
+  await show(records);
+  const written = { 'Pino, in its worker': pino, Winston: winston };
+  console.log(`\n${table(written, records.length)}`);
+  const { logged, acknowledged, read, lost, repeated } = await count(written, records);
+  console.log(
+    `quickstart: ${logged} logged, ${acknowledged} acknowledged, ${read} read back, ${lost} lost, ${repeated} repeated`,
+  );
+  if (keep) {
+    console.log(keepRunning(env));
+    await new Promise((resolve) => {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve);
+    });
+  }
+  return logged === acknowledged && logged === read && lost === 0 && repeated === 0;
+}
+
+const { values: flags } = parseArgs({ options: { keep: { type: 'boolean', default: false } } });
+try {
+  await using stack = await step('Starting Kafka and the Globus stand-in', (onProgress) =>
+    startStack({ onProgress }),
+  );
+  if (!(await run(stack, flags.keep))) process.exitCode = 1;
+} catch (error) {
+  const known = error instanceof MissingToolError;
+  console.error(known ? error.message : error);
+  process.exitCode = 1;
+}

@@ -1,0 +1,163 @@
+/**
+ * `npm test`: sets the checkout up and runs every check and every test, to the end even where some
+ * fail. The last line is `N passed, N failed, N skipped`; each check counts as one test.
+ * `npm test -- ARGUMENTS` runs vitest alone, with the arguments: `npm test -- test/unit`.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { root, SetupError, setUp } from './setup.mjs';
+
+/** @type {Readonly<Record<string, string>>} */
+const packagesOfPrograms = {
+  attw: '@arethetypeswrong/cli',
+  biome: '@biomejs/biome',
+  knip: 'knip',
+  publint: 'publint',
+  tsc: 'typescript',
+  vitest: 'vitest',
+};
+
+const args = process.argv.slice(2);
+const temporary = mkdtempSync(join(tmpdir(), 'diaspora-test-'));
+
+/** @type {import('./tally-reporter.mjs').Tally} */
+const total = { passed: 0, failed: 0, skipped: [] };
+
+try {
+  // With arguments, the tests chosen may need no Kafka; the stack says itself what it lacks.
+  setUp({ localKafka: args.length === 0 });
+  if (args.length === 0) await runChecks();
+  await runVitest();
+} catch (error) {
+  total.failed += 1;
+  console.error(error instanceof SetupError ? error.message : error);
+} finally {
+  rmSync(temporary, { recursive: true, force: true });
+}
+
+if (total.skipped.length > 0) console.log('\nSkipped:');
+for (const { name, reason } of total.skipped) console.log(`- ${name} (${reason})`);
+console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped.length} skipped`);
+process.exitCode = total.failed > 0 ? 1 : 0;
+
+async function runChecks() {
+  await check('Lint', 'biome', ['check', '.']);
+  // Examples and tests import the package by its name, which is its build.
+  await check('Build', process.execPath, [join(root, 'scripts', 'build.mjs')]);
+  for (const project of ['tsconfig.json', 'examples/tsconfig.json', 'scripts/tsconfig.json']) {
+    await check(`Types (${project})`, 'tsc', ['--project', project]);
+  }
+  await check('Unused code (knip)', 'knip', ['--no-progress']);
+  const pack = ['pack', '--ignore-scripts', '--silent', '--pack-destination', temporary];
+  if (!(await check('Pack', process.platform === 'win32' ? 'npm.cmd' : 'npm', pack))) return;
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const tarball = join(temporary, `diaspora-logger-${version}.tgz`);
+  await check('Package (publint)', 'publint', ['run', tarball, '--strict']);
+  await check('Package types (attw)', 'attw', [
+    tarball,
+    '--profile',
+    'esm-only',
+    '--no-definitely-typed',
+  ]);
+}
+
+/**
+ * Runs a program and shows what it printed only if it fails.
+ *
+ * @param {string} title
+ * @param {string} program a package's program, or a path or name of any other
+ * @param {readonly string[]} programArgs
+ */
+async function check(title, program, programArgs) {
+  const start = performance.now();
+  heading(title);
+  const child = launch(program, programArgs, 'pipe');
+  const [[code], stdout, stderr] = await Promise.all([
+    once(child, 'close'),
+    child.stdout ? text(child.stdout) : '',
+    child.stderr ? text(child.stderr) : '',
+  ]);
+  if (code === 0) total.passed += 1;
+  else {
+    total.failed += 1;
+    process.stdout.write(`${stdout}${stderr}`);
+  }
+  console.log(`${code === 0 ? 'passed' : 'FAILED'}, ${seconds(start)}`);
+  return code === 0;
+}
+
+async function runVitest() {
+  const start = performance.now();
+  heading('Tests (vitest)');
+  const tallyFile = join(temporary, 'tally.json');
+  const reporters = ['--reporter=default', '--reporter=./scripts/tally-reporter.mjs'];
+  const child = launch('vitest', ['run', ...reporters, ...args], 'inherit', {
+    TALLY_FILE: tallyFile,
+  });
+  const [code] = await once(child, 'close');
+  console.log(`${code === 0 ? 'passed' : 'FAILED'}, ${seconds(start)}`);
+  /** @type {import('./tally-reporter.mjs').Tally} */
+  const tally = readTally(tallyFile);
+  total.passed += tally.passed;
+  total.failed += tally.failed;
+  total.skipped.push(...tally.skipped);
+  // It may fail without a failed test: no test found, or a broken global set-up.
+  if (code !== 0 && tally.failed === 0) total.failed += 1;
+}
+
+/**
+ * @param {string} file
+ * @returns {import('./tally-reporter.mjs').Tally}
+ */
+function readTally(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return { passed: 0, failed: 0, skipped: [] };
+  }
+}
+
+/**
+ * @param {string} program
+ * @param {readonly string[]} programArgs
+ * @param {'pipe' | 'inherit'} output
+ * @param {Record<string, string>} [environment]
+ */
+function launch(program, programArgs, output, environment = {}) {
+  const script = programOfPackage(program);
+  return spawn(script ? process.execPath : program, [...(script ? [script] : []), ...programArgs], {
+    cwd: root,
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', output, output],
+    shell: program.endsWith('.cmd'),
+  });
+}
+
+/**
+ * The script behind a program that a package brings. Started by Node itself: on Windows the one in
+ * `.bin` is for a shell.
+ *
+ * @param {string} program
+ * @returns {string | undefined}
+ */
+function programOfPackage(program) {
+  const packageName = packagesOfPrograms[program];
+  if (packageName === undefined) return undefined;
+  const directory = join(root, 'node_modules', packageName);
+  const { bin } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'));
+  return join(directory, typeof bin === 'string' ? bin : bin[program]);
+}
+
+/** @param {string} title */
+function heading(title) {
+  console.log(`\n── ${title}`);
+}
+
+/** @param {number} start */
+function seconds(start) {
+  return `${((performance.now() - start) / 1000).toFixed(1)} s`;
+}

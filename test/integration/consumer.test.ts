@@ -1,0 +1,278 @@
+import { once } from 'node:events';
+import { inspect } from 'node:util';
+import * as zlib from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { type ConsumedRecord, DiasporaConsumer } from '../../src/consume/consumer.ts';
+import type { ConsumerOptions, ProducerOptions } from '../../src/options.ts';
+import { DiasporaLogger } from '../../src/produce/logger.ts';
+import { sharedStack, uniqueTopic } from '../shared-stack.ts';
+import { newTopic, plainOptions } from './topic-content.ts';
+
+const stack = sharedStack();
+
+function plain(topic: string): ConsumerOptions {
+  return { ...plainOptions(topic), groupId: uniqueTopic('group'), autoOffsetReset: 'earliest' };
+}
+
+async function fill(topic: string, count: number, options: ProducerOptions = {}): Promise<void> {
+  const { topic: _, ...connection } = plainOptions(topic);
+  await using logger = new DiasporaLogger({ ...connection, ...options });
+  await Promise.all(
+    Array.from({ length: count }, (_, i) => logger.send(topic, String(i), { partition: 0 })),
+  );
+}
+
+async function take(consumer: DiasporaConsumer, count: number): Promise<ConsumedRecord[]> {
+  const found: ConsumedRecord[] = [];
+  if (count === 0) return found;
+  for await (const record of consumer) {
+    found.push(record);
+    if (found.length === count) break;
+  }
+  return found;
+}
+
+const numbers = (records: readonly ConsumedRecord[]): number[] =>
+  records.map(({ value }) => Number(value));
+const range = (from: number, to: number): number[] =>
+  Array.from({ length: to - from }, (_, i) => from + i);
+
+describe('The consumer', () => {
+  it('reads records as they were sent', async () => {
+    const topic = await newTopic('consumer');
+    const { topic: _, ...connection } = plainOptions(topic);
+    await using logger = new DiasporaLogger(connection);
+    const headers = { trace: 'ä', bytes: Buffer.from([0, 255]) };
+    const timestamp = 1_700_000_000_000;
+    await logger.send(topic, Buffer.from([0, 1, 255]), { key: 'schlüssel', headers, timestamp });
+    await logger.send(topic, null, { timestamp });
+    await using consumer = new DiasporaConsumer(plain(topic));
+    expect(await take(consumer, 2)).toEqual([
+      {
+        topic,
+        partition: 0,
+        offset: 0n,
+        key: Buffer.from('schlüssel'),
+        value: Buffer.from([0, 1, 255]),
+        headers: [
+          ['trace', Buffer.from('ä')],
+          ['bytes', Buffer.from([0, 255])],
+        ],
+        timestamp,
+      },
+      { topic, partition: 0, offset: 1n, key: null, value: null, headers: [], timestamp },
+    ]);
+  });
+
+  it('starts at the end by default, and says when it has its partitions', async () => {
+    const topic = await newTopic('consumer', 2);
+    await fill(topic, 10);
+    const { autoOffsetReset: _, ...options } = plain(topic);
+    await using consumer = new DiasporaConsumer(options);
+    const [partitions] = await once(consumer, 'assigned');
+    expect(partitions).toEqual([
+      { topic, partition: 0 },
+      { topic, partition: 1 },
+    ]);
+    const reading = take(consumer, 1);
+    // Joined is not yet positioned: what is sent until the first fetch may be taken for old.
+    let found: ConsumedRecord[] | null = null;
+    void reading.then((records) => {
+      found = records;
+    });
+    while (!found) await fill(topic, 1);
+    expect((await reading)[0]?.offset).toBeGreaterThanOrEqual(10n);
+  });
+
+  it('commits by itself only what the iteration has gone past', async () => {
+    const topic = await newTopic('consumer');
+    await fill(topic, 10);
+    const options = plain(topic);
+    {
+      await using consumer = new DiasporaConsumer(options);
+      expect(numbers(await take(consumer, 4))).toEqual(range(0, 4));
+    }
+    await using again = new DiasporaConsumer(options);
+    expect(numbers(await take(again, 7))).toEqual(range(3, 10));
+  });
+
+  it('commits nothing by itself where that is off, and one record when told to', async () => {
+    const topic = await newTopic('consumer');
+    await fill(topic, 10);
+    const options = { ...plain(topic), autoCommit: false };
+    {
+      await using consumer = new DiasporaConsumer(options);
+      const records = await take(consumer, 8);
+      const fifth = records[4];
+      if (fifth) await consumer.commit(fifth);
+    }
+    await using again = new DiasporaConsumer(options);
+    expect(numbers(await take(again, 5))).toEqual(range(5, 10));
+    await again.commit();
+    await again.close();
+    await fill(topic, 1);
+    await using third = new DiasporaConsumer(options);
+    expect((await take(third, 1))[0]?.offset).toBe(10n);
+  });
+
+  it('goes on where it is sent', async () => {
+    const topic = await newTopic('consumer');
+    await fill(topic, 10);
+    await using consumer = new DiasporaConsumer(plain(topic));
+    const partition = { topic, partition: 0 };
+    const found: number[] = [];
+    for await (const { offset } of consumer) {
+      found.push(Number(offset));
+      if (found.length === 3) consumer.seek(partition, 7n);
+      if (found.length === 6) consumer.seek(partition, 'earliest');
+      if (found.length === 8) break;
+    }
+    expect(found).toEqual([0, 1, 2, 7, 8, 9, 0, 1]);
+  });
+
+  it('gives nothing of a partition that is paused', async () => {
+    const topic = await newTopic('consumer');
+    await fill(topic, 10);
+    await using consumer = new DiasporaConsumer(plain(topic));
+    expect(numbers(await take(consumer, 3))).toEqual([0, 1, 2]);
+    consumer.pause();
+    const whilePaused = new AbortController();
+    const reading = consumer.records({ signal: whilePaused.signal }).next();
+    // Long enough for several fetches, had they been made.
+    await fill(topic, 1);
+    whilePaused.abort();
+    expect(await reading).toEqual({ done: true, value: undefined });
+    consumer.resume();
+    expect(numbers(await take(consumer, 7))).toEqual(range(3, 10));
+  });
+
+  it('ends its iteration when it is closed, or its signal aborted', async () => {
+    const topic = await newTopic('consumer');
+    const closing = new DiasporaConsumer(plain(topic));
+    const closed = closing.records().next();
+    await closing.close();
+    expect((await closed).done).toBe(true);
+    const controller = new AbortController();
+    await using consumer = new DiasporaConsumer(plain(topic), { signal: controller.signal });
+    const aborted = consumer.records().next();
+    controller.abort();
+    expect((await aborted).done).toBe(true);
+  });
+
+  it('is read by one iteration at a time', async () => {
+    const topic = await newTopic('consumer');
+    await using consumer = new DiasporaConsumer(plain(topic));
+    const first = consumer.records().next();
+    await expect(consumer.records().next()).rejects.toMatchObject({ code: 'ALREADY_READING' });
+    await consumer.close();
+    await first;
+  });
+
+  it('shares partitions with the other members of its group', async () => {
+    const topic = await newTopic('consumer', 4);
+    const options = plain(topic);
+    await using first = new DiasporaConsumer(options);
+    await once(first, 'assigned');
+    const shared = once(first, 'assigned');
+    await using second = new DiasporaConsumer(options);
+    const [own] = await once(second, 'assigned');
+    const [left] = await shared;
+    expect([...own, ...left].map(({ partition }) => partition).sort()).toEqual([0, 1, 2, 3]);
+  });
+
+  it('keeps its place, and its group, while a record is in hand for long', async () => {
+    const topic = await newTopic('consumer', 2);
+    await fill(topic, 10);
+    const options = plain(topic);
+    await using first = new DiasporaConsumer(options);
+    const records = first.records();
+    const found: number[] = [Number((await records.next()).value?.value)];
+    // Another member comes and goes, while the first one is busy with its record.
+    const second = new DiasporaConsumer(options);
+    await once(second, 'assigned');
+    await second.close();
+    await once(first, 'assigned');
+    while (found.length < 10) found.push(Number((await records.next()).value?.value));
+    expect(found).toEqual(range(0, 10));
+  });
+
+  it('waits for a topic that is not there yet', async () => {
+    const topic = uniqueTopic('consumer');
+    const options = { ...plain(topic), retry: { minMs: 10, maxMs: 200 }, diagnostics: 'silent' };
+    await using consumer = new DiasporaConsumer(options);
+    const reading = take(consumer, 1);
+    await stack.createTopic(topic);
+    await fill(topic, 1);
+    expect(numbers(await reading)).toEqual([0]);
+  });
+
+  it('closes at once while no broker answers', async () => {
+    const consumer = new DiasporaConsumer({
+      ...plain('absent'),
+      bootstrapBrokers: '127.0.0.1:1',
+      diagnostics: 'silent',
+    });
+    await consumer.close();
+    await expect(
+      consumer.commit({ topic: 'absent', partition: 0, offset: 1n }),
+    ).rejects.toMatchObject({ code: 'COMMIT_FAILED' });
+  });
+
+  it.runIf('zstdDecompress' in zlib)('reads zstd', async () => {
+    const topic = await newTopic('consumer');
+    await fill(topic, 100, { compression: 'zstd' });
+    await using consumer = new DiasporaConsumer(plain(topic));
+    expect(numbers(await take(consumer, 100))).toEqual(range(0, 100));
+  });
+
+  it('reads gzip', async () => {
+    const topic = await newTopic('consumer');
+    await fill(topic, 100, { compression: 'gzip' });
+    await using consumer = new DiasporaConsumer(plain(topic));
+    expect(numbers(await take(consumer, 100))).toEqual(range(0, 100));
+  });
+});
+
+describe('The consumer signs in', () => {
+  const tls = { ca: stack.caFile };
+  const { certFile, keyFile } = stack.clientCertificate;
+
+  it.each<[string, () => Promise<Partial<ConsumerOptions>>]>([
+    [
+      'by Globus',
+      async () => {
+        const { refreshToken } = await stack.globus.signIn();
+        const { DIASPORA_BOOTSTRAP, DIASPORA_ISSUER } = stack.env;
+        const auth = { type: 'globus', issuer: DIASPORA_ISSUER, refreshToken } as const;
+        return { bootstrapBrokers: DIASPORA_BOOTSTRAP, tls, auth };
+      },
+    ],
+    [
+      'by SCRAM',
+      async () => ({
+        bootstrapBrokers: stack.bootstrap('SCRAM'),
+        tls,
+        auth: { type: 'scram', ...stack.scramUser },
+      }),
+    ],
+    [
+      'by its certificate',
+      async () => ({
+        bootstrapBrokers: stack.bootstrap('MTLS'),
+        tls: { ...tls, cert: certFile, key: keyFile },
+        auth: { type: 'mtls' },
+      }),
+    ],
+  ])('%s', async (_how, connection) => {
+    const topic = await newTopic('consumer');
+    await fill(topic, 3);
+    const options = { ...plain(topic), ...(await connection()) };
+    await using consumer = new DiasporaConsumer(options);
+    expect(numbers(await take(consumer, 3))).toEqual([0, 1, 2]);
+    const seen = inspect(consumer, { depth: 20, showHidden: true });
+    const { auth } = options;
+    for (const secret of Object.values(auth ?? {}).filter((text) => text.length > 16)) {
+      if (secret !== stack.env.DIASPORA_ISSUER) expect(seen).not.toContain(secret);
+    }
+  });
+});
