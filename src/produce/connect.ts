@@ -5,13 +5,10 @@ import type { Diagnostics } from '../diagnostics.ts';
 import type { ResolvedAuth, ResolvedConnection, ResolvedTransport } from '../options.ts';
 import { Cluster, type SignIn } from '../wire/cluster.ts';
 import { KafkaDriver } from './driver.ts';
-import { SharedHold } from './shared-hold.ts';
 
 /** A cluster with all that lives and ends with it. */
 export interface ClusterConnection {
   readonly cluster: Cluster;
-  /** For drivers that share the cluster. */
-  readonly hold: SharedHold;
   /** Null where sign-in takes no token. */
   readonly tokenSource: TokenSource | null;
   /** Who is signed in, for messages; null where only the broker knows. */
@@ -48,7 +45,6 @@ export function openCluster(
   }
   return {
     cluster,
-    hold: new SharedHold(cluster),
     tokenSource,
     principal: () => (auth.type === 'scram' ? auth.username : null),
     async close() {

@@ -15,7 +15,6 @@ import {
   type Target,
 } from './outcomes.ts';
 import { RecordBatch } from './record-batch.ts';
-import type { Hold } from './shared-hold.ts';
 
 /** Codes of Kafka's protocol that the driver itself acts on. */
 const code = {
@@ -40,8 +39,6 @@ export interface KafkaDriverOptions {
   readonly compression: Codec;
   /** Deadline of one request, in milliseconds. */
   readonly requestTimeoutMs: number;
-  /** Keeps the process alive while delivery waits. Default: the cluster, which only one driver may use so. */
-  readonly hold?: Hold;
   /** Ends what lives for this driver alone, such as the cluster. Default: nothing does. */
   readonly onClose?: () => Promise<void>;
   /** Who is signed in, for messages; null where it is not known. */
@@ -53,13 +50,11 @@ export class KafkaDriver implements Driver {
   readonly #topic: string;
   readonly #acks: number;
   readonly #requestTimeoutMs: number;
-  readonly #hold: Hold;
   readonly #onClose: (() => Promise<void>) | undefined;
   readonly #principal: () => string | null;
   readonly #pool = new BufferPool();
   #compression: Codec;
   #topicId: string | null = null;
-  #holding = false;
 
   constructor(options: KafkaDriverOptions) {
     this.#cluster = options.cluster;
@@ -67,7 +62,6 @@ export class KafkaDriver implements Driver {
     this.#acks = options.acks === 'all' ? -1 : 1;
     this.#compression = options.compression;
     this.#requestTimeoutMs = options.requestTimeoutMs;
-    this.#hold = options.hold ?? options.cluster;
     this.#onClose = options.onClose;
     this.#principal = options.principal ?? (() => null);
   }
@@ -181,20 +175,7 @@ export class KafkaDriver implements Driver {
     }
   }
 
-  ref(): void {
-    if (this.#holding) return;
-    this.#holding = true;
-    this.#hold.ref();
-  }
-
-  unref(): void {
-    if (!this.#holding) return;
-    this.#holding = false;
-    this.#hold.unref();
-  }
-
   async close(): Promise<void> {
-    this.unref();
     await this.#onClose?.();
   }
 

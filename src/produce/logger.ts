@@ -162,11 +162,10 @@ export class DiasporaLogger implements AsyncDisposable {
   #shipperOf(topic: string): Shipper {
     const known = this.#shippers.get(topic);
     if (known) return known;
-    const { cluster, hold, principal } = this.#connection;
+    const { cluster, principal } = this.#connection;
     const { acks, compression, requestTimeoutMs } = this.#options;
     const driver = new KafkaDriver({
       cluster,
-      hold,
       topic,
       acks,
       compression,

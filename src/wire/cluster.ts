@@ -12,7 +12,7 @@ import { addressText, type BrokerAddress } from './broker-address.ts';
 import type { Connection } from './connection.ts';
 import { brokerError } from './error-table.ts';
 import { openConnection } from './open-connection.ts';
-import { ProcessHold } from './process-hold.ts';
+import { OpenSockets } from './open-sockets.ts';
 import { type MetadataReply, metadata as metadataApi } from './requests/metadata.ts';
 import type { SignIn } from './sign-in.ts';
 
@@ -65,7 +65,7 @@ interface Slot {
 export class Cluster {
   readonly #options: ClusterOptions;
   readonly #tls: TlsOptions | null;
-  readonly #hold = new ProcessHold();
+  readonly #sockets = new OpenSockets();
   readonly #slots = new Map<string, Slot>();
   #brokers: ReadonlyMap<number, BrokerAddress> = new Map();
   #race: Promise<Connection> | null = null;
@@ -118,16 +118,6 @@ export class Cluster {
     return connection.request(api, body, { timeoutMs });
   }
 
-  /** From now on open connections keep the process alive. */
-  ref(): void {
-    this.#hold.ref();
-  }
-
-  /** From now on they do not. The default. */
-  unref(): void {
-    this.#hold.unref();
-  }
-
   /** Destroys every connection and resolves when all are gone. Outstanding requests reject. */
   async close(): Promise<void> {
     this.#ended = true;
@@ -135,7 +125,7 @@ export class Cluster {
       slot.abort.abort();
       slot.connection?.destroy();
     }
-    await this.#hold.closed();
+    await this.#sockets.allClosed();
   }
 
   #leader(broker: number): Promise<Connection> {
@@ -223,7 +213,7 @@ export class Cluster {
       tls: this.#tls,
       signIn,
       timeoutMs: connectTimeoutMs,
-      hold: this.#hold,
+      sockets: this.#sockets,
       signal,
       // Until it is ready its failures are thrown, and said by whoever waits for it.
       report: (...event) => {

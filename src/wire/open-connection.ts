@@ -7,7 +7,7 @@ import { connectionError, givenUp } from './connect-failure.ts';
 import { Connection } from './connection.ts';
 import { credentialsFor } from './credentials.ts';
 import { openSocket, protection } from './open-socket.ts';
-import type { ProcessHold } from './process-hold.ts';
+import type { OpenSockets } from './open-sockets.ts';
 import { Session } from './session.ts';
 import { type Credentials, type SignIn, signIn } from './sign-in.ts';
 
@@ -18,7 +18,7 @@ export interface OpenConnectionOptions {
   readonly signIn: SignIn | null;
   /** Deadline of each of token, TCP, TLS, versions and sign-in, in milliseconds. */
   readonly timeoutMs: number;
-  readonly hold: ProcessHold;
+  readonly sockets: OpenSockets;
   readonly signal: AbortSignal;
   /** For what happens to the connection once it is ready; what happens before is thrown. */
   readonly report: Diagnostics['emit'];

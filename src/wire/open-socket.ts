@@ -10,7 +10,7 @@ import {
   socketFailure,
   tooSlow,
 } from './connect-failure.ts';
-import type { ProcessHold } from './process-hold.ts';
+import type { OpenSockets } from './open-sockets.ts';
 
 /** A quiet connection is probed after so long, in milliseconds: below the idle limits of usual firewalls. */
 const keepAliveMs = 30_000;
@@ -21,13 +21,13 @@ export interface OpenSocketOptions {
   readonly tls: TlsOptions | null;
   /** Deadline of TCP, and again of TLS, in milliseconds. */
   readonly timeoutMs: number;
-  readonly hold: ProcessHold;
+  readonly sockets: OpenSockets;
   readonly signal: AbortSignal;
 }
 
 /** Throws `ConnectionError` with a code that tells why. */
 export function openSocket(options: OpenSocketOptions): Promise<Socket> {
-  const { broker, tls, timeoutMs, hold, signal } = options;
+  const { broker, tls, timeoutMs, sockets, signal } = options;
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
       reject(connectionError(givenUp(broker), false));
@@ -35,7 +35,7 @@ export function openSocket(options: OpenSocketOptions): Promise<Socket> {
     }
     let phase: Phase = 'connect';
     const socket = start(broker, tls);
-    hold.add(socket);
+    sockets.add(socket);
 
     let timer = setTimeout(
       () => fail(tooSlow(broker, 'accept a connection', timeoutMs)),

@@ -129,6 +129,10 @@ async function lint(): Promise<Finding[]> {
     execFile(process.execPath, args, { cwd: directory }, (_error, stdout) => resolve(stdout));
   });
   return [...report.matchAll(/^::\w+ title=([^,]+),file=([^,]+),line=(\d+)/gm)].map(
-    ([, rule = '', file = '', line]) => ({ rule, file, line: Number(line) }),
+    ([, rule = '', file = '', line]) => ({
+      rule,
+      file: posix.relative(directory, file),
+      line: Number(line),
+    }),
   );
 }
