@@ -4,8 +4,10 @@ import { readFileSync } from 'node:fs';
 import type { Measured, Task } from './task.ts';
 
 /** Runs when the task arrives. What it throws ends the process with exit code 1. */
-export async function contestant(run: (task: Task) => Promise<Measured>): Promise<void> {
-  const [task]: Task[] = await once(process, 'message');
+export async function contestant<T extends Task = Task>(
+  run: (task: T) => Promise<Measured>,
+): Promise<void> {
+  const [task]: T[] = await once(process, 'message');
   if (!task || !process.send) throw new Error('Started by bench/main.ts alone.');
   process.send(await run(task));
   process.disconnect();

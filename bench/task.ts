@@ -11,13 +11,20 @@ export interface Task {
   readonly compression: 'none' | 'gzip' | 'zstd';
   /** Directory of the compiled package, as a URL with a slash at its end. */
   readonly packageUrl: string;
-  /** For what is written to a file instead of a broker. */
+}
+
+/** What the contestants of `log-call.ts` need besides. */
+export interface LogCallTask extends Task {
+  readonly to: 'kafka' | 'file';
+  /** 20,000 records a second, or as fast as the app can. */
+  readonly paced: boolean;
+  /** Where `pino/file` writes. */
   readonly file: string;
 }
 
 /** What a contestant has measured. */
 export interface Measured {
-  /** Acknowledged by the broker, or written to the file, those before the clock started included. */
+  /** Of the records that were timed: acknowledged by the broker, or found in the file. */
   readonly delivered: number;
   /** From the first record to the last one's acknowledgement. */
   readonly milliseconds: number;
@@ -29,6 +36,8 @@ export interface Measured {
   readonly mainThreadMilliseconds: number | null;
   /** Peak of the process's memory, in MiB. */
   readonly peakMiB: number;
+  /** Wall time within the log calls, where those are what is measured. */
+  readonly callMilliseconds?: number;
 }
 
 /** The package's options that reach the broker of the task. */

@@ -1,6 +1,9 @@
 /** A vitest reporter that writes how many tests passed, failed and were skipped, and why, to the file that `TALLY_FILE` names. */
 import { writeFileSync } from 'node:fs';
 
+/** @import { TestCase, TestModule } from 'vitest/node' */
+/** @import { Reporter } from 'vitest/reporters' */
+
 /**
  * @typedef {object} Tally
  * @property {number} passed
@@ -8,10 +11,10 @@ import { writeFileSync } from 'node:fs';
  * @property {{ name: string, reason: string }[]} skipped
  */
 
-/** @implements {import('vitest/reporters').Reporter} */
+/** @implements {Reporter} */
 export default class TallyReporter {
   /**
-   * @param {ReadonlyArray<import('vitest/node').TestModule>} modules
+   * @param {ReadonlyArray<TestModule>} modules
    * @param {ReadonlyArray<unknown>} unhandledErrors
    */
   onTestRunEnd(modules, unhandledErrors) {
@@ -32,7 +35,7 @@ export default class TallyReporter {
 }
 
 /**
- * @param {import('vitest/node').TestCase} test
+ * @param {TestCase} test
  * @param {Tally} tally
  */
 function count(test, tally) {
@@ -45,7 +48,7 @@ function count(test, tally) {
   }
 }
 
-/** @param {import('vitest/node').TestCase} test */
+/** @param {TestCase} test */
 function reasonFor(test) {
   const result = test.result();
   if (result.state === 'skipped' && result.note) return result.note;

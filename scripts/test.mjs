@@ -11,6 +11,8 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { root, SetupError, setUp } from './setup.mjs';
 
+/** @import { Tally } from './tally-reporter.mjs' */
+
 /** @type {Readonly<Record<string, string>>} */
 const packagesOfPrograms = {
   attw: '@arethetypeswrong/cli',
@@ -24,7 +26,7 @@ const packagesOfPrograms = {
 const args = process.argv.slice(2);
 const temporary = mkdtempSync(join(tmpdir(), 'diaspora-test-'));
 
-/** @type {import('./tally-reporter.mjs').Tally} */
+/** @type {Tally} */
 const total = { passed: 0, failed: 0, skipped: [] };
 
 try {
@@ -100,7 +102,7 @@ async function runVitest() {
   });
   const [code] = await once(child, 'close');
   console.log(`${code === 0 ? 'passed' : 'FAILED'}, ${seconds(start)}`);
-  /** @type {import('./tally-reporter.mjs').Tally} */
+  /** @type {Tally} */
   const tally = readTally(tallyFile);
   total.passed += tally.passed;
   total.failed += tally.failed;
@@ -111,7 +113,7 @@ async function runVitest() {
 
 /**
  * @param {string} file
- * @returns {import('./tally-reporter.mjs').Tally}
+ * @returns {Tally}
  */
 function readTally(file) {
   try {

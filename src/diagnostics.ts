@@ -31,7 +31,6 @@ export const diagnosticCodes = {
   BUFFER_FULL: 'overflow',
   RECORD_TOO_LARGE: 'dead-letter',
   RECORD_INVALID: 'dead-letter',
-  RECORD_UNREADABLE: 'dead-letter',
   DEAD_LETTER_UNWRITABLE: 'dead-letter',
   TRANSFORM_FAILED: 'dead-letter',
   NOT_DELIVERED: 'unresolved',
@@ -40,6 +39,7 @@ export const diagnosticCodes = {
   TOKEN_ENDPOINT_UNAVAILABLE: 'token-rejected',
   TOKEN_REFUSED_BY_BROKER: 'token-rejected',
   TOKEN_REQUEST_REFUSED: 'token-rejected',
+  TOKEN_MODULE_FAILED: 'token-rejected',
   REFRESH_TOKEN_INVALID: 'token-rejected',
   CREDENTIALS_MISSING: 'token-rejected',
 } as const;

@@ -52,7 +52,7 @@ export class TokenModule {
 
   #failure(what: string): AuthenticationError {
     const message = `The token module ${this.#url} ${what}.`;
-    this.#diagnostics.emit('TOKEN_ENDPOINT_UNAVAILABLE', message);
+    this.#diagnostics.emit('TOKEN_MODULE_FAILED', message);
     return new AuthenticationError('TOKEN_MODULE_FAILED', message, true);
   }
 }

@@ -21,7 +21,11 @@ const places = Buffer.alloc(12 * count);
 let seen = 0;
 
 function expect(content) {
-  if (content !== null) createHash('sha256').update(content).digest().copy(expected, 32 * seen);
+  if (content !== null)
+    createHash('sha256')
+      .update(content)
+      .digest()
+      .copy(expected, 32 * seen);
   seen += 1;
 }
 
@@ -80,7 +84,7 @@ const fronts = {
     const logger = new DiasporaLogger(rest);
     const sent = [];
     await burst((i, text) => {
-      const [value, content] = valueOf(i, text);
+      const [value, content] = recordOf(i, text);
       expect(content);
       sent.push(logger.send(topic, value));
     });
@@ -94,7 +98,7 @@ const fronts = {
 };
 
 /** A value to send, and its bytes as the topic must have them. */
-function valueOf(i, text) {
+function recordOf(i, text) {
   const bytes = Buffer.from(text, i % 2 ? 'utf8' : 'utf16le');
   switch (i % 6) {
     case 0:
@@ -116,4 +120,7 @@ const stats = await fronts[front]();
 writeFileSync(join(directory, 'expected'), expected.subarray(0, 32 * seen));
 writeFileSync(join(directory, 'places'), places);
 const { maxRSS } = process.resourceUsage();
-writeFileSync(join(directory, 'result.json'), JSON.stringify({ seen, stats, maxRssMiB: maxRSS / 1024 }));
+writeFileSync(
+  join(directory, 'result.json'),
+  JSON.stringify({ seen, stats, maxRssMiB: maxRSS / 1024 }),
+);
