@@ -10,14 +10,14 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/integration/**'],
+          exclude: ['test/{integration,packaging}/**'],
         },
       },
       {
         extends: true,
         test: {
           name: 'integration',
-          include: ['test/integration/**/*.test.ts'],
+          include: ['test/{integration,packaging}/**/*.test.ts'],
           // One stack for all files of a run; see test/shared-stack.ts.
           globalSetup: ['test/global-setup.ts'],
           testTimeout: 120_000,

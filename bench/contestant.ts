@@ -9,6 +9,8 @@ export async function contestant<T extends Task = Task>(
 ): Promise<void> {
   const [task]: T[] = await once(process, 'message');
   if (!task || !process.send) throw new Error('Started by bench/main.ts alone.');
+  // Pino's worker does not keep the process alive while it delivers.
+  process.channel?.ref();
   process.send(await run(task));
   process.disconnect();
 }

@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import kafkajs from 'kafkajs';
 import { contestant, startClocks } from '../contestant.ts';
+import { packageOptions, type Task } from '../task.ts';
 import { batchRecords, lines, partitions } from '../workload.ts';
 
 await contestant(async (task) => {
@@ -13,12 +14,11 @@ await contestant(async (task) => {
     const partition = index % partitions;
     return { partition, messages: values.map((value) => ({ value, partition })) };
   });
-  const source: typeof import('../../src/auth/token-source.ts') = await import(
-    new URL('auth/token-source.js', task.packageUrl).href
-  );
-  const { issuer, refreshToken } = task;
+  const { createTokenSource, resolveTransport } = await load(task);
+  const { auth } = resolveTransport(packageOptions(task));
+  if (auth.type !== 'globus') throw new Error('Signed in otherwise than the package.');
   const begun = performance.now();
-  const tokens = source.createTokenSource({ auth: { type: 'globus', issuer, refreshToken } });
+  const tokens = createTokenSource({ auth });
   const kafka = new kafkajs.Kafka({
     clientId: 'kafkajs',
     brokers: task.bootstrapBrokers.split(','),
@@ -66,4 +66,15 @@ function slices<Item>(items: readonly Item[], size: number): Item[][] {
   return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
     items.slice(index * size, (index + 1) * size),
   );
+}
+
+/** The package's own token source, so that both ask for their token in the same way. */
+async function load({ packageUrl }: Task) {
+  const tokens: typeof import('../../src/auth/token-source.ts') = await import(
+    new URL('auth/token-source.js', packageUrl).href
+  );
+  const options: typeof import('../../src/options.ts') = await import(
+    new URL('options.js', packageUrl).href
+  );
+  return { ...tokens, ...options };
 }

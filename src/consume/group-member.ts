@@ -24,6 +24,12 @@ export interface GroupMemberOptions {
   readonly paused: () => readonly TopicPartition[];
 }
 
+/**
+ * How long a broker waits for something to answer, in milliseconds: Java's `fetch.max.wait.ms`. Leaving the
+ * group waits for the fetch that is under way.
+ */
+const fetchWaitMs = 500;
+
 /** As kafkajs names the ends of a partition (ListOffsets, KIP-79). */
 const ends = { latest: '-1', earliest: '-2' } as const;
 
@@ -111,6 +117,7 @@ export class GroupMember {
     const { client, options } = this.#options;
     const consumer = client.consumer({
       groupId: options.groupId,
+      maxWaitTimeInMs: fetchWaitMs,
       retry: {
         initialRetryTime: options.retry.minMs,
         maxRetryTime: options.retry.maxMs,

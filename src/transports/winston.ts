@@ -93,7 +93,7 @@ export class DiasporaTransport extends Transport {
 
   /** Called by Winston when the transport is removed, or its logger closed: delivers what is left, then finishes. */
   override close(): void {
-    if (!this.writableEnded) this.end();
+    if (this.writable) this.end();
   }
 
   override write(
@@ -102,7 +102,8 @@ export class DiasporaTransport extends Transport {
     callback?: (error: Error | null | undefined) => void,
   ): boolean {
     const done = typeof encoding === 'function' ? encoding : callback;
-    if (!this.writableEnded) return super.write(info, done);
+    // Winston's streams, of readable-stream 3, have no `writableEnded`.
+    if (this.writable) return super.write(info, done);
     // A write after the end would be an 'error' that nobody listens to. Delivery counts it as dropped.
     this.#ship(info);
     if (done) process.nextTick(done, null);

@@ -1,10 +1,11 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { buildPackage } from '../integration/built-package.ts';
 import { sharedStack, uniqueTopic } from '../shared-stack.ts';
 import { otherNode } from '../support/other-node.ts';
 import { InstalledProject, root } from './installed-project.ts';
@@ -22,6 +23,7 @@ const majors = [...new Set([20, 24, 26, runningMajor])].sort();
 let project: InstalledProject;
 
 beforeAll(async () => {
+  await buildPackage();
   project = await InstalledProject.create();
 });
 
@@ -55,7 +57,8 @@ describe('the tarball', () => {
   });
 
   it('depends on nothing but permissively licensed packages', async () => {
-    const permissive = /^(MIT|MIT-0|ISC|0BSD|Apache-2\.0|BSD-[23]-Clause|BlueOak-1\.0\.0|Unlicense)$/;
+    const permissive =
+      /^(MIT|MIT-0|ISC|0BSD|Apache-2\.0|BSD-[23]-Clause|BlueOak-1\.0\.0|Unlicense)$/;
     const licences = await Promise.all((await packagesIn(project)).map(licenceOf));
     expect(licences.length).toBeGreaterThan(10);
     expect(licences.filter(({ licence }) => !permissive.test(licence))).toEqual([]);
@@ -65,7 +68,9 @@ describe('the tarball', () => {
 describe('in a project of its user', () => {
   beforeAll(async () => {
     const { devDependencies } = manifest;
-    const own = ['pino', 'winston', '@types/node'].map((name) => `${name}@${devDependencies[name]}`);
+    const own = ['pino', 'winston', '@types/node'].map(
+      (name) => `${name}@${devDependencies[name]}`,
+    );
     await project.install(...own);
   });
 
@@ -74,7 +79,7 @@ describe('in a project of its user', () => {
     const names = ['', '/pino', '/winston', '/examples', '/package.json'];
     for (const name of names) {
       const found = fromProject.resolve(`diaspora-logger${name}`);
-      expect(project.files).toContain(found.slice(project.packageFile('').length));
+      expect(project.files).toContain(relative(project.packageFile(''), found));
     }
     expect(() => fromProject.resolve('diaspora-logger/dist/options.js')).toThrow(
       expect.objectContaining({ code: 'ERR_PACKAGE_PATH_NOT_EXPORTED' }),
@@ -115,9 +120,9 @@ describe('in a project of its user', () => {
       platform: 'node',
       target: 'node20',
       logLevel: 'error',
-      // CommonJS dependencies ask for Node's own modules by require().
+      // CommonJS dependencies ask for Node's own modules by require(), which ES modules lack.
       banner: {
-        js: `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);`,
+        js: `import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);`,
       },
     });
     const topic = await newTopic();
@@ -147,7 +152,7 @@ describe('in a project of its user', () => {
       const topic = await newTopic();
       const { stderr } = await project.run(node, ['pino-worker.cjs', topic], await signedIn());
       expect(stderr).toBe('');
-      expect((await valuesIn(topic)).sort()).toEqual(['require', '{"level":30,"msg":"pino"}\n']);
+      expect((await valuesIn(topic)).sort()).toEqual(['require', '{"level":30,"msg":"pino"}']);
     });
 
     it('delivers from ES modules: by Winston, and by Pino in process', async () => {
@@ -156,7 +161,7 @@ describe('in a project of its user', () => {
       expect(stderr).toBe('');
       expect(await valuesIn(topic)).toEqual([
         '{"level":"info","message":"winston"}',
-        '{"level":30,"msg":"in process"}\n',
+        '{"level":30,"msg":"in process"}',
       ]);
     });
   });

@@ -1,5 +1,5 @@
 // Only compiled, never run: what a user's editor sees.
-import { DiasporaConsumer, DiasporaLogger, type RecordMetadata } from 'diaspora-logger';
+import { type DiasporaConsumer, DiasporaLogger, type RecordMetadata } from 'diaspora-logger';
 import diaspora, { type TransportOptions } from 'diaspora-logger/pino';
 import { DiasporaTransport } from 'diaspora-logger/winston';
 import pino from 'pino';

@@ -29,6 +29,8 @@ const ways = {
     log(logger);
     transport.end();
     transport.once('close', killSelf);
+    // Pino's worker keeps no process alive.
+    setInterval(() => {}, 60_000);
   },
   'process.exit()': () => {
     log(open().logger);

@@ -3,6 +3,7 @@
 // DIRECTORY/expected gets the SHA-256 of each record's bytes, in the order of logging (32 zeros for no
 // value at all), DIRECTORY/places the partition and offset that each `send` was told, DIRECTORY/result.json the rest.
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -29,6 +30,14 @@ function expect(content) {
   seen += 1;
 }
 
+/** Ends Pino's transport. Its worker keeps no process alive: this does. */
+async function closed(transport) {
+  const hold = setInterval(() => {}, 60_000);
+  transport.end();
+  await once(transport, 'close');
+  clearInterval(hold);
+}
+
 /** Logs all, in bursts as a busy app does. */
 async function burst(log) {
   for (let i = 0; i < count; i += 1) {
@@ -53,29 +62,26 @@ const fronts = {
       else if (i % 3 === 1) logger.warn({ i, nested: { text: [text] } }, 'with fields');
       else logger.child({ text }).error(new Error(text.slice(0, 100)));
     });
-    transport.end();
-    await new Promise((resolve) => transport.once('close', resolve));
+    await closed(transport);
     return stats;
   },
 
   async winston() {
     const messageOf = Symbol.for('message');
-    const own = new Transport({
+    const seeing = new Transport({
       log(info, callback) {
         expect(info[messageOf]);
         callback();
       },
     });
     const shipping = new DiasporaTransport(options);
-    const asJson = winston.format.json();
-    const format = winston.format((info) => {
-      if (info.i % 2 === 0) return { ...info, [messageOf]: info.message };
-      return asJson.transform(info);
-    })();
-    const logger = winston.createLogger({ format, transports: [own, shipping] });
+    const { combine, json, printf } = winston.format;
+    const own = printf((info) => (info.i % 2 ? info[messageOf] : info.message));
+    const format = combine(json(), own);
+    const logger = winston.createLogger({ format, transports: [seeing, shipping] });
     await burst((i, text) => logger.info({ message: text, i }));
     logger.end();
-    await new Promise((resolve) => logger.once('finish', resolve));
+    await once(logger, 'finish');
     return shipping.stats();
   },
 

@@ -1,0 +1,2 @@
+// Run with --import preload.mjs.
+globalThis.preloaded.info('message');
