@@ -68,7 +68,7 @@ export class RenewingToken {
     }
     const now = Date.now();
     const held = this.#usable(now);
-    if (held === null) return handedOut(await waitedFor(this.#renew()));
+    if (held === null) return handedOut(await this.#renew());
     if (now >= held.renewAt && now >= this.#retryAt) this.#renewInBackground();
     return handedOut(held);
   }
@@ -147,16 +147,6 @@ export class RenewingToken {
   #renewInBackground(): void {
     // The failure has been reported by whoever obtains tokens; the old token serves on.
     this.#renew().catch(() => {});
-  }
-}
-
-/** While somebody waits for a token the process must live: everything below is unreferenced. */
-async function waitedFor<T>(promise: Promise<T>): Promise<T> {
-  const hold = setInterval(() => {}, longestTimerMs);
-  try {
-    return await promise;
-  } finally {
-    clearInterval(hold);
   }
 }
 

@@ -1,4 +1,5 @@
 /** Signs a person in with Globus (authorization code with PKCE) and answers the tokens of the event service. */
+
 import { createHash, randomBytes } from 'node:crypto';
 import { AuthenticationError } from '../errors.ts';
 import type { Environment } from '../options.ts';
@@ -18,6 +19,7 @@ import { TokenEndpoint } from './token-endpoint.ts';
 import { type GlobusTokens, type TokenReply, tokensFor } from './token-reply.ts';
 import { type StoredTokens, TokenStore } from './token-store.ts';
 import { askUserinfo } from './userinfo.ts';
+import { waitedFor } from './waited-for.ts';
 
 export interface RequestTokenOptions {
   /** Base URL of Globus Auth. Default `DIASPORA_ISSUER`, else `https://auth.globus.org`. */
@@ -107,7 +109,7 @@ export async function requestToken(options: RequestTokenOptions = {}): Promise<R
   }
   const pasted = await (options.prompt ?? promptForCode)(authorizeUrl);
   const code = readAuthorizationCode(pasted, state);
-  const reply = await held(exchange(endpoint, code, codeVerifier, redirectUri));
+  const reply = await waitedFor(exchange(endpoint, code, codeVerifier, redirectUri));
 
   const tokens = tokensFor(reply, eventService);
   if (tokens === null || tokens.refreshToken === null || reply.idToken === null) {
@@ -157,16 +159,6 @@ async function exchange(
       'The authorization code is wrong, used, or too old: it is good for ten minutes, once. Start again.',
       false,
     );
-  }
-}
-
-/** The endpoint's connections keep no process alive; a person who waits for an answer does. */
-async function held<T>(promise: Promise<T>): Promise<T> {
-  const hold = setInterval(() => {}, 2 ** 31 - 1);
-  try {
-    return await promise;
-  } finally {
-    clearInterval(hold);
   }
 }
 

@@ -9,6 +9,7 @@ import type { AccessToken } from './renewing-token.ts';
 import { TokenEndpoint } from './token-endpoint.ts';
 import { TokenModule } from './token-module.ts';
 import { TokenStore } from './token-store.ts';
+import { waitedFor } from './waited-for.ts';
 
 export type { AccessToken };
 
@@ -47,7 +48,7 @@ export interface TokenSourceOptions {
 /** Hands out access tokens. */
 export interface TokenSource {
   /**
-   * A token that is good now, from the cache where it can be. Throws `AuthenticationError`: with
+   * A token that is good now, from the cache where it can be. A call that waits keeps the process alive. Throws `AuthenticationError`: with
    * `retriable` true the same credentials may work later; false, only new ones will, and each call looks for them.
    */
   token(): Promise<AccessToken>;
@@ -74,6 +75,16 @@ export interface TokenSource {
  * const { value, expiresAt } = await source.token();
  */
 export function createTokenSource(options: TokenSourceOptions): TokenSource {
+  const source = openTokenSource(options);
+  return {
+    token: () => waitedFor(source.token()),
+    refused: (value) => source.refused(value),
+    close: () => source.close(),
+  };
+}
+
+/** The same for transports and clients, which decide themselves what keeps the process alive: this does not. */
+export function openTokenSource(options: TokenSourceOptions): TokenSource {
   const diagnostics = options.diagnostics ?? new Diagnostics();
   if (options.auth.type === 'token') return new TokenModule(options.auth.module, diagnostics);
   return new GlobusTokenSource(options.auth, options, diagnostics);

@@ -1,5 +1,5 @@
 /** The access tokens that a reader signs in with. */
-import { createTokenSource } from '../auth/token-source.ts';
+import { openTokenSource } from '../auth/token-source.ts';
 import type { Diagnostics } from '../diagnostics.ts';
 import type { ResolvedAuth } from '../options.ts';
 import type { BearerTokens } from './kafkajs-client.ts';
@@ -13,7 +13,7 @@ export interface ReaderTokens extends BearerTokens {
 /** Null where sign-in takes no token. */
 export function openTokens(auth: ResolvedAuth, diagnostics: Diagnostics): ReaderTokens | null {
   if (auth.type !== 'globus' && auth.type !== 'token') return null;
-  const source = createTokenSource({ auth, diagnostics });
+  const source = openTokenSource({ auth, diagnostics });
   let last: string | null = null;
   return {
     async token() {

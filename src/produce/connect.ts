@@ -1,5 +1,5 @@
 /** From checked options to a cluster, and to a shipper for one topic: who signs in, and how. */
-import { createTokenSource, type TokenSource } from '../auth/token-source.ts';
+import { openTokenSource, type TokenSource } from '../auth/token-source.ts';
 import { Shipper } from '../delivery/shipper.ts';
 import type { Diagnostics } from '../diagnostics.ts';
 import type { ResolvedAuth, ResolvedConnection, ResolvedTransport } from '../options.ts';
@@ -24,9 +24,7 @@ export function openCluster(
 ): ClusterConnection {
   const { auth, bootstrapBrokers, clientId, tls, requestTimeoutMs } = options;
   const tokenSource =
-    auth.type === 'globus' || auth.type === 'token'
-      ? createTokenSource({ auth, diagnostics })
-      : null;
+    auth.type === 'globus' || auth.type === 'token' ? openTokenSource({ auth, diagnostics }) : null;
   let cluster: Cluster;
   try {
     const signIn = signInFor(auth, tokenSource);
