@@ -16,7 +16,6 @@ const logger = pino(transport);
 
 let ticks = 0;
 const work = setInterval(() => logger.info({ ticks: ++ticks }, 'working'), 100);
-console.log('running');
 
 for (const signal of ['SIGTERM', 'SIGINT']) {
   process.once(signal, () => {
@@ -27,3 +26,5 @@ for (const signal of ['SIGTERM', 'SIGINT']) {
     transport.end();
   });
 }
+
+console.log('running');

@@ -21,7 +21,7 @@ import { systemTextFiles } from './system-text.ts';
 const topic = 'quickstart';
 const requests = 400;
 const linesPerRequest = 20;
-const shownRecords = 5;
+const shownRecords = 3;
 
 /** What an app says when it ends. */
 interface Logged {
@@ -160,12 +160,14 @@ async function count(written: Readonly<Record<string, Logged>>, records: readonl
 const sum = <T>(items: readonly T[], of: (item: T) => number): number =>
   items.reduce((total, item) => total + of(item), 0);
 
-/** The last records as a person reads them. */
+/** The last records of each source as a person reads them: Pino calls the text `msg`, Winston `message`. */
 async function show(records: readonly ReadBack[]): Promise<void> {
-  const lines = records.slice(-shownRecords).map(({ value }) => `${value}\n`);
-  const printer = pretty({ singleLine: true, ignore: 'pid,hostname', destination: 1, sync: true });
-  Readable.from(lines).pipe(printer);
-  await once(printer, 'finish');
+  for (const messageKey of ['msg', 'message']) {
+    const lines = records.filter(({ value }) => messageKey in JSON.parse(value));
+    const printer = pretty({ messageKey, singleLine: true, ignore: 'pid,hostname', sync: true });
+    Readable.from(lines.slice(-shownRecords).map(({ value }) => `${value}\n`)).pipe(printer);
+    await once(printer, 'finish');
+  }
 }
 
 function table(written: Readonly<Record<string, Logged>>, read: number): string {

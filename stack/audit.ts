@@ -3,10 +3,10 @@
 import type { TopicRecord } from './read-topic.ts';
 
 /** Header that names the source of a record. */
-const sourceIdHeader = 'source-id';
+export const sourceIdHeader = 'source-id';
 
 /** Header with the record's number at its source: 0, 1, 2 … as decimal digits. */
-const sourceSequenceHeader = 'source-seq';
+export const sourceSequenceHeader = 'source-seq';
 
 /** A place in the topic. */
 export interface Position {

@@ -1,0 +1,234 @@
+/** What each option takes, and one sentence where it gets something else. */
+import { distance } from 'fastest-levenshtein';
+import { z } from 'zod';
+import { ConfigurationError } from '../errors.ts';
+import { refusal, shown } from './refusal.ts';
+import type { ConsumerOptions, ProducerOptions, TransportOptions } from './types.ts';
+
+/** Each check answers with what the option takes: the message is `Option "x" takes <that>, got <value>.` */
+const check = <T>(takes: string, test: (value: unknown) => boolean): z.ZodCustom<T> =>
+  z.custom<T>(test, { error: takes });
+const text = (takes: string): z.ZodCustom<string> =>
+  check<string>(takes, (value) => typeof value === 'string' && value !== '');
+const flag: z.ZodCustom<boolean> = check<boolean>(
+  'true or false',
+  (value) => typeof value === 'boolean',
+);
+const integer = (min: number, max: number, unit: string): z.ZodCustom<number> =>
+  check<number>(
+    `a whole number${unit} from ${min.toLocaleString('en')} to ${max.toLocaleString('en')}`,
+    (value) => Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max,
+  );
+const milliseconds = (min: number, max: number): z.ZodCustom<number> =>
+  integer(min, max, ' of milliseconds');
+const oneOf = <T extends string | number>(...values: T[]): z.ZodCustom<T> =>
+  check<T>(values.map((value) => JSON.stringify(value)).join(' or '), (value) =>
+    values.some((known) => known === value),
+  );
+/** Kafka's rule (`org.apache.kafka.common.internals.Topic`): 1 to 249 of these characters, not `.` or `..`. */
+export const isTopic = (value: unknown): value is string =>
+  typeof value === 'string' && /^[\w.-]{1,249}$/.test(value) && !/^\.{1,2}$/.test(value);
+export const topicTakes = 'a topic name: 1 to 249 letters, digits, dots, hyphens or underscores';
+
+const authSchema = z.discriminatedUnion(
+  'type',
+  [
+    z.strictObject({
+      type: z.literal('globus'),
+      issuer: text('a URL').exactOptional(),
+      refreshToken: text('a refresh token').exactOptional(),
+      refreshTokenFile: text('a path').exactOptional(),
+      oauthClientId: text('a client id').exactOptional(),
+      oauthClientSecret: text('a client secret').exactOptional(),
+    }),
+    z.strictObject({
+      type: z.literal('scram'),
+      mechanism: oneOf('SCRAM-SHA-256', 'SCRAM-SHA-512').exactOptional(),
+      username: text('a user name'),
+      password: text('a password'),
+    }),
+    z.strictObject({ type: z.literal('mtls') }),
+    z.strictObject({ type: z.literal('token'), module: text('a module path') }),
+    z.strictObject({ type: z.literal('none') }),
+  ],
+  { error: '{ type: "globus" }, or another type: "scram", "mtls", "token", "none"' },
+);
+
+const tlsObjectSchema = z.strictObject({
+  ca: text('PEM text or a path').exactOptional(),
+  cert: text('PEM text or a path').exactOptional(),
+  key: text('PEM text or a path').exactOptional(),
+  pfx: text('a path').exactOptional(),
+  passphrase: text('a passphrase').exactOptional(),
+  servername: text('a host name').exactOptional(),
+  rejectUnauthorized: flag.exactOptional(),
+});
+
+const connectionShape = {
+  bootstrapBrokers: check<string | string[]>(
+    '"host:port", several by comma or as an array',
+    (value) =>
+      typeof value === 'string' ||
+      (Array.isArray(value) && value.every((item) => typeof item === 'string')),
+  ).exactOptional(),
+  clientId: text('a name').exactOptional(),
+  auth: authSchema.exactOptional(),
+  tls: z.union([flag, tlsObjectSchema]).exactOptional(),
+  allowInsecureToken: flag.exactOptional(),
+  requestTimeoutMs: milliseconds(6_000, 600_000).exactOptional(),
+  retry: z
+    .strictObject(
+      {
+        minMs: milliseconds(1, 600_000).exactOptional(),
+        maxMs: milliseconds(1, 600_000).exactOptional(),
+      },
+      { error: 'an object with minMs and maxMs' },
+    )
+    .exactOptional(),
+  diagnostics: text('"stderr", "silent" or a module path').exactOptional(),
+};
+
+const deliveryShape = {
+  acks: oneOf<'all' | 1>('all', 1).exactOptional(),
+  compression: oneOf('none', 'gzip', 'zstd').exactOptional(),
+  lingerMs: milliseconds(0, 60_000).exactOptional(),
+  batchMaxRecords: integer(1, 100_000, '').exactOptional(),
+  batchMaxBytes: integer(1024, 100 * 2 ** 20, ' of bytes').exactOptional(),
+  bufferMaxBytes: integer(64 * 1024, 16 * 2 ** 30, ' of bytes').exactOptional(),
+  onOverflow: oneOf('drop-oldest', 'drop-lowest-level').exactOptional(),
+  closeTimeoutMs: milliseconds(0, 600_000).exactOptional(),
+  deadLetter: text('the path of a directory').exactOptional(),
+  sourceHeaders: flag.exactOptional(),
+};
+
+const routingShape = {
+  topic: check<string>(topicTakes, isTopic).exactOptional(),
+  key: text('a string').exactOptional(),
+  keyField: text('the name of a field').exactOptional(),
+  headers: z
+    .record(z.string(), text('a string'), { error: 'an object of strings' })
+    .exactOptional(),
+  headerFields: check<string[]>(
+    'an array of field names',
+    (value) => Array.isArray(value) && value.every((item) => typeof item === 'string'),
+  ).exactOptional(),
+  partition: integer(0, 2 ** 31 - 1, '').exactOptional(),
+  transform: text('a module path').exactOptional(),
+};
+
+const transportSchema = z.strictObject({
+  ...connectionShape,
+  ...deliveryShape,
+  ...routingShape,
+});
+const producerSchema = z.strictObject({
+  ...connectionShape,
+  ...deliveryShape,
+  deliveryTimeoutMs: milliseconds(1, 3_600_000).exactOptional(),
+});
+const consumerSchema = z.strictObject({
+  ...connectionShape,
+  topic: check<string | string[]>(
+    `${topicTakes}, or an array of them`,
+    (value) => isTopic(value) || (Array.isArray(value) && value.length > 0 && value.every(isTopic)),
+  ).exactOptional(),
+  groupId: text('the name of a consumer group'),
+  autoOffsetReset: oneOf('earliest', 'latest').exactOptional(),
+  autoCommit: flag.exactOptional(),
+  autoCommitIntervalMs: milliseconds(100, 3_600_000).exactOptional(),
+});
+
+/** Options of a transport as given, checked one by one. Throws `ConfigurationError`. */
+export function parseTransport(options: unknown): TransportOptions {
+  return parse(transportSchema, options);
+}
+
+/** The same for a producer. */
+export function parseProducer(options: unknown): ProducerOptions {
+  return parse(producerSchema, options);
+}
+
+/** The same for a consumer. */
+export function parseConsumer(options: unknown): ConsumerOptions {
+  return parse(consumerSchema, options);
+}
+
+function parse<Schema extends z.ZodObject>(schema: Schema, options: unknown): z.infer<Schema> {
+  if (options !== undefined && (typeof options !== 'object' || options === null)) {
+    throw new ConfigurationError(`Options must be an object, got ${shown(options)}.`);
+  }
+  const result = schema.safeParse(withoutUndefined(options ?? {}));
+  if (result.success) return result.data;
+  const { issues } = result.error;
+  // A misspelt name explains the missing one that it stands for.
+  const issue = deepest(issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]);
+  const path = issue?.path.join('.') ?? '';
+  if (issue?.code === 'unrecognized_keys') {
+    const name = issue.keys[0] ?? '';
+    const known = knownNames(schema, issue.path.map(String), options);
+    const prefix = path === '' ? '' : `${path}.`;
+    throw new ConfigurationError(
+      `Unknown option "${prefix}${name}". ${suggestion(name, known, prefix)}`,
+      prefix + name,
+    );
+  }
+  const value = issue?.path.reduce<unknown>(
+    (at, key) => (typeof at === 'object' && at !== null ? Reflect.get(at, key) : undefined),
+    options,
+  );
+  // The discriminator's issue points at auth.type; what the option takes is said of auth.
+  if (path === 'auth.type')
+    throw refusal('auth.type', '"globus", "scram", "mtls", "token" or "none"', value);
+  throw refusal(path, issue?.message ?? 'another value', value);
+}
+
+/** The nearest known name, or all of them where none is near. */
+function suggestion(name: string, known: readonly string[], prefix: string): string {
+  const [nearest] = known
+    .map((item) => ({ item, far: distance(name.toLowerCase(), item.toLowerCase()) }))
+    .sort((one, other) => one.far - other.far);
+  return nearest && nearest.far <= Math.max(2, name.length / 3)
+    ? `Did you mean "${prefix}${nearest.item}"?`
+    : `Known here: ${known.join(', ')}.`;
+}
+
+/** In a union (`tls`), the issue of the branch that the value was meant for. */
+function deepest(issue: z.core.$ZodIssue | undefined): z.core.$ZodIssue | undefined {
+  if (issue?.code !== 'invalid_union') return issue;
+  const inner = issue.errors
+    .flat()
+    .find((candidate) => candidate.path.length > 0 || candidate.code === 'unrecognized_keys');
+  if (inner) return { ...inner, path: [...issue.path, ...inner.path] };
+  return {
+    ...issue,
+    message: issue.path[0] === 'tls' ? 'true, false or an object' : issue.message,
+  };
+}
+
+function knownNames(schema: z.ZodObject, path: readonly string[], options: unknown): string[] {
+  if (path[0] === 'tls') return Object.keys(tlsObjectSchema.shape);
+  if (path[0] === 'retry') return ['minMs', 'maxMs'];
+  if (path[0] === 'auth') {
+    const auth = typeof options === 'object' && options && 'auth' in options ? options.auth : null;
+    const type = typeof auth === 'object' && auth && 'type' in auth ? auth.type : null;
+    const branch = authSchema.options.find((option) => option.shape.type.value === type);
+    return Object.keys(branch?.shape ?? {});
+  }
+  return Object.keys(schema.shape);
+}
+
+/** `exactOptionalPropertyTypes` at run time: an option set to undefined is not set. */
+function withoutUndefined(value: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, item]) => item !== undefined)
+      .map(([name, item]) => [
+        name,
+        typeof item === 'object' &&
+        item !== null &&
+        Object.getPrototypeOf(item) === Object.prototype
+          ? withoutUndefined(item)
+          : item,
+      ]),
+  );
+}
