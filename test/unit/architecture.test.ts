@@ -15,7 +15,8 @@ const lower = [...topFiles, 'auth', 'services', 'delivery', 'spool', 'wire', 'wi
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   'errors.ts': [],
   'diagnostics.ts': ['errors.ts'],
-  'options.ts': ['errors.ts', 'diagnostics.ts'],
+  'options.ts': ['errors.ts', 'diagnostics.ts', 'options'],
+  options: ['errors.ts'],
   auth: topFiles,
   delivery: topFiles,
   spool: topFiles,
