@@ -32,7 +32,7 @@ export function workload(
       responseTime: 12.5 + (index % 97),
     };
     const rest = JSON.stringify({ ...base, ...fields, msg: 'request completed' }).length;
-    const missing = lineBytes - 1 - levelAndTime - rest;
+    const missing = lineBytes - levelAndTime - rest;
     return {
       fields,
       message: `request completed${paragraph.slice(index % 61, (index % 61) + missing)}`,

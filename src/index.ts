@@ -1,5 +1,11 @@
 /** The public surface of `diaspora-logger`. The transports are `diaspora-logger/pino` and `diaspora-logger/winston`. */
 
+export { type JavaPropertiesOptions, javaProperties } from './auth/java-properties.ts';
+export {
+  type RequestedToken,
+  type RequestTokenOptions,
+  requestToken,
+} from './auth/request-token.ts';
 export {
   type AccessToken,
   createTokenSource,

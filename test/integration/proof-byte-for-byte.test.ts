@@ -6,7 +6,7 @@ import { otherNode } from '../support/other-node.ts';
 import { buildPackage } from './built-package.ts';
 import { newTopic, signedInEnv } from './topic-content.ts';
 
-const count = 10_000;
+const count = 100_000;
 
 /**
  * Delivery keeps what the brokers have not yet acknowledged, and gives the oldest up beyond 64 MiB. A

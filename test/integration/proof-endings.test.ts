@@ -4,7 +4,7 @@ import { inParallel } from '../support/in-parallel.ts';
 import { buildPackage, type Ended, startApp } from './built-package.ts';
 import { newTopic, recordsOf, signedInEnv } from './topic-content.ts';
 
-const runs = 2;
+const runs = 50;
 const app = 'test/support/apps/ending.mjs';
 
 beforeAll(() => buildPackage());

@@ -44,6 +44,7 @@ export async function flood({ front, count, options, env, node }: FloodOptions):
     const args = [front, String(count), JSON.stringify(options), directory];
     const { stderr } = await runApp('test/support/apps/flood.mjs', args, env, node);
     const result = JSON.parse(await readFile(join(directory, 'result.json'), 'utf8'));
+    console.error('DEBUG', front, options.compression, result.maxRssMiB, JSON.stringify(result.stats));
     const expected = await readFile(join(directory, 'expected'));
     const places = await readFile(join(directory, 'places'));
     return { topic: options.topic, front, stderr, expected, places, ...result };

@@ -79,7 +79,7 @@ const fronts = {
     const own = printf((info) => (info.i % 2 ? info[messageOf] : info.message));
     const format = combine(json(), own);
     const logger = winston.createLogger({ format, transports: [seeing, shipping] });
-    await burst((i, text) => logger.info({ message: text, i }));
+    await burst((i, text) => logger.log({ level: 'info', message: text, i }));
     logger.end();
     await once(logger, 'finish');
     return shipping.stats();

@@ -110,7 +110,7 @@ describe('The Pino stream', () => {
   it('ends a pipeline of strings, bytes and objects', async () => {
     const { shipper, stream } = open({ keyField: 'id' });
     const source = Readable.from([
-      lines[0] + '\n',
+      `${lines[0]}\n`,
       Buffer.from(`${lines[1]}\n`),
       { level: 40, id: 7 },
     ]);
