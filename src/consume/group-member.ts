@@ -1,6 +1,6 @@
 /** One membership of a consumer group after another: kafkajs's consumer, made anew whenever it stops for good. */
 import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
-import type { Diagnostics } from '../diagnostics.ts';
+import type { DiagnosticCode, Diagnostics } from '../diagnostics.ts';
 import { DiasporaError } from '../errors.ts';
 import type { ResolvedConsumer } from '../options.ts';
 import { failureCode, failureMessage } from './failure.ts';
@@ -103,13 +103,19 @@ export class GroupMember {
       const waitMs = Math.ceil(Math.random() * bound);
       const code = failureCode(error);
       if (code === 'SIGN_IN_REFUSED') this.#options.onSignInRefused();
-      this.#options.diagnostics.emit(
-        code,
-        `The consumer of group ${this.#options.options.groupId} stopped (${failureMessage(error)}) and starts again.`,
-        { groupId: this.#options.options.groupId, waitMs },
-      );
+      // A new group's coordinator takes a moment to load: a first failure that passes is no news.
+      if (code !== 'CONSUMER_RESTARTED' || failures > 1) this.#report(code, error, waitMs);
       await aborted(this.#closed.signal, waitMs);
     }
+  }
+
+  #report(code: DiagnosticCode, error: unknown, waitMs: number): void {
+    const { groupId } = this.#options.options;
+    this.#options.diagnostics.emit(
+      code,
+      `The consumer of group ${groupId} stopped (${failureMessage(error)}) and starts again.`,
+      { groupId, waitMs },
+    );
   }
 
   /** One membership, from connecting to whatever ends it. Answers why it ended; never rejects. */

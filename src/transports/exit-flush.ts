@@ -1,19 +1,33 @@
 /** Keeps a process that has nothing else to do alive until its records are delivered. */
 import type { Shipper } from '../delivery/shipper.ts';
 
+type Closable = Pick<Shipper, 'flush' | 'close' | 'stats'>;
+
+/**
+ * Shippers in process, and how many records each had when it was last flushed. One listener for all,
+ * since Node warns of a leak where a process has more than ten.
+ */
+const flushed = new Map<Closable, number>();
+
 /**
  * Flushes when the event loop runs empty, once for all records written by then, and closes when no more
  * came in the meantime. In process only: Pino ends its worker by itself. Answers a function that takes it back.
  */
-export function flushBeforeExit(shipper: Pick<Shipper, 'flush' | 'close' | 'stats'>): () => void {
-  let flushed = 0;
-  const onBeforeExit = (): void => {
+export function flushBeforeExit(shipper: Closable): () => void {
+  if (flushed.size === 0) process.on('beforeExit', onBeforeExit);
+  flushed.set(shipper, 0);
+  return () => {
+    flushed.delete(shipper);
+    if (flushed.size === 0) process.off('beforeExit', onBeforeExit);
+  };
+}
+
+function onBeforeExit(): void {
+  for (const [shipper, before] of flushed) {
     const { written } = shipper.stats();
     // The event comes again each time that the loop runs empty: without an end, an outage would hold the process.
-    if (written === flushed) void shipper.close({ timeoutMs: 0 });
+    if (written === before) void shipper.close({ timeoutMs: 0 });
     else void shipper.flush();
-    flushed = written;
-  };
-  process.on('beforeExit', onBeforeExit);
-  return () => process.off('beforeExit', onBeforeExit);
+    flushed.set(shipper, written);
+  }
 }
