@@ -15,7 +15,7 @@ import { lines, partitions } from './workload.ts';
 
 const usage = `Usage: npm run bench -- [options]
 
-  --rounds <number>    rounds that count, after one that does not (default 7)
+  --rounds <number>    rounds that count, after one that does not (default 6)
   --records <number>   records a contestant and round (default 100000)
   --only <text>        contestants whose name contains this; several times for several
   --profile <dir>      writes CPU profiles of all threads there: the figures are then slower
@@ -41,7 +41,7 @@ process.exitCode = await main();
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
-      rounds: { type: 'string', default: '7' },
+      rounds: { type: 'string', default: '6' },
       records: { type: 'string', default: '100000' },
       only: { type: 'string', multiple: true, default: [''] },
       profile: { type: 'string' },

@@ -59,12 +59,10 @@ async function runChecks() {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const tarball = join(temporary, `diaspora-logger-${version}.tgz`);
   await check('Package (publint)', 'publint', ['run', tarball, '--strict']);
-  await check('Package types (attw)', 'attw', [
-    tarball,
-    '--profile',
-    'esm-only',
-    '--no-definitely-typed',
-  ]);
+  // It reports what TypeScript's oldest resolution cannot find, though the profile ignores it:
+  // the examples' types name the package itself. test/packaging compiles an import of them.
+  const esmOnly = ['--profile', 'esm-only', '--exclude-entrypoints', 'examples'];
+  await check('Package types (attw)', 'attw', [tarball, ...esmOnly, '--no-definitely-typed']);
 }
 
 /**

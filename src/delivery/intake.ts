@@ -35,13 +35,13 @@ export class Intake {
   /** Keyed records that came before the number of partitions was known. */
   readonly #unrouted: RecordQueue;
   #partitions: number | null = null;
-  #maxBytes: number;
+  #limits: BatchLimits;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
     this.#keyless = new RecordQueue(options.driver);
     this.#unrouted = new RecordQueue(options.driver);
-    this.#maxBytes = options.limits.maxBytes;
+    this.#limits = options.limits;
   }
 
   write(record: LogRecord): void {
@@ -56,7 +56,8 @@ export class Intake {
 
   /** A broker refused a batch of so many bytes as too large: later ones are kept below half of it. */
   learnLimit(refusedBytes: number): void {
-    this.#maxBytes = Math.max(1024, Math.min(this.#maxBytes, refusedBytes >> 1));
+    const maxBytes = Math.max(1024, Math.min(this.#limits.maxBytes, refusedBytes >> 1));
+    this.#limits = { ...this.#limits, maxBytes };
   }
 
   /** The next batch that `lane` may take: its own before those that any lane may. */
@@ -130,9 +131,7 @@ export class Intake {
   }
 
   #append(record: LogRecord, cut: number, deadline: number): number {
-    const { lingerMs, maxRecords } = this.#options.limits;
-    const limits = { lingerMs, maxRecords, maxBytes: this.#maxBytes };
-    return this.#queueFor(record).append(record, limits, performance.now(), cut, deadline);
+    return this.#queueFor(record).append(record, this.#limits, cut, deadline);
   }
 
   #queueFor({ partition, key }: LogRecord): RecordQueue {

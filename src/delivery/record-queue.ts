@@ -23,19 +23,13 @@ export class RecordQueue {
   }
 
   /** Adds a record; answers by how many bytes the queue has grown. */
-  append(
-    record: LogRecord,
-    limits: BatchLimits,
-    now: number,
-    cut: number,
-    deadline: number,
-  ): number {
+  append(record: LogRecord, limits: BatchLimits, cut: number, deadline: number): number {
     const fixed = record.partition !== null;
     const full = this.#open;
     if (full && (full.fixed !== fixed || full.cut !== cut || !fits(record, full, limits))) {
       this.seal();
     }
-    this.#open ??= new QueuedBatch(this.#driver.newBatch(), now, cut, fixed);
+    this.#open ??= new QueuedBatch(this.#driver.newBatch(), performance.now(), cut, fixed);
     const open = this.#open;
     const before = open.count === 0 ? 0 : open.bytes;
     open.append(record, deadline);

@@ -44,7 +44,6 @@ export async function flood({ front, count, options, env, node }: FloodOptions):
     const args = [front, String(count), JSON.stringify(options), directory];
     const { stderr } = await runApp('test/support/apps/flood.mjs', args, env, node);
     const result = JSON.parse(await readFile(join(directory, 'result.json'), 'utf8'));
-    console.error('DEBUG', front, options.compression, result.maxRssMiB, JSON.stringify(result.stats));
     const expected = await readFile(join(directory, 'expected'));
     const places = await readFile(join(directory, 'places'));
     return { topic: options.topic, front, stderr, expected, places, ...result };
@@ -63,7 +62,7 @@ export interface Comparison {
   readonly largest: number;
 }
 
-/** Reads the topic with Kafka's own consumer. `expectAll`: the end of the source may not be missing either. */
+/** Reads the topic with Kafka's own consumer. */
 export async function compare(flooded: Flood): Promise<Comparison> {
   const { topic, front, expected, places } = flooded;
   const differing: number[] = [];

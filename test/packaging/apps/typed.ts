@@ -1,5 +1,6 @@
 // Only compiled, never run: what a user's editor sees.
 import { type DiasporaConsumer, DiasporaLogger, type RecordMetadata } from 'diaspora-logger';
+import { runProducerExample } from 'diaspora-logger/examples';
 import diaspora, { type TransportOptions } from 'diaspora-logger/pino';
 import { DiasporaTransport } from 'diaspora-logger/winston';
 import pino from 'pino';
@@ -26,4 +27,6 @@ export async function values(consumer: Consumer): Promise<(Buffer | null)[]> {
   for await (const { value } of consumer) read.push(value);
   return read;
 }
-export { offset };
+const examples: Promise<RecordMetadata[]> = runProducerExample('app-logs');
+
+export { examples, offset };

@@ -19,10 +19,10 @@ export const difficult = [
 /** Longest that a record with its headers may be in a topic with Kafka's default `max.message.bytes`, less a margin. */
 const large = 900 * 1024;
 
-/** Most are short; every thousandth is empty, every 10,000th is large. */
+/** Most are short; every thousandth is empty, every 2,500th is large. */
 export function textOf(i) {
   if (i % 1_000 === 7) return '';
-  if (i % 10_000 === 9_999) return `${i} ${'ä漢😀x'.repeat(large / 10)}`;
+  if (i % 2_500 === 2_499) return `${i} ${'ä漢😀x'.repeat(large / 10)}`;
   const text = difficult[i % difficult.length];
   // Lengths around those where a varint takes one byte more, and a few of several KiB.
   if (i % 97 === 0) return text.repeat(1 + (i % 300));
