@@ -19,6 +19,7 @@ import type {
   ResolvedTransport,
 } from './options/types.ts';
 
+export { requireSecureIssuer } from './options/connection.ts';
 export { isTopic } from './options/schema.ts';
 export type * from './options/types.ts';
 

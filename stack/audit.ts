@@ -3,7 +3,7 @@
 import type { TopicRecord } from './read-topic.ts';
 
 /** Header that names the source of a record. */
-export const sourceIdHeader = 'source-id';
+const sourceIdHeader = 'source-id';
 
 /** Header with the record's number at its source: 0, 1, 2 … as decimal digits. */
 export const sourceSequenceHeader = 'source-seq';

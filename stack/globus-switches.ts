@@ -34,7 +34,7 @@ export interface SeenRequest {
   readonly at: number;
 }
 
-export const defaultSwitches = (accessTokenTtl: number = accessTokenLife): Switches => ({
+const defaultSwitches = (accessTokenTtl: number = accessTokenLife): Switches => ({
   accessTokenTtl,
   rotateRefreshTokens: false,
   eventServiceFirst: false,

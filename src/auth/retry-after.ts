@@ -1,12 +1,4 @@
-/** Waiting between token requests: full jitter, or what the server asks for. */
-
-/** Bounds of the back-off between token requests, in milliseconds. */
-const backOffMs = { first: 500, most: 8_000 } as const;
-
-/** Full jitter: a fleet that lost its endpoint does not come back in step. `attempt` counts from 0. */
-export function backOff(attempt: number, random: () => number = Math.random): number {
-  return random() * Math.min(backOffMs.most, backOffMs.first * 2 ** attempt);
-}
+/** What a server says of when to come again. */
 
 /** Milliseconds that a `Retry-After` header asks for: seconds or an HTTP date (RFC 9110 section 10.2.3). Null for none. */
 export function readRetryAfter(header: unknown, now: number): number | null {

@@ -5,11 +5,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import createDebug from 'debug';
 import { HttpsProxyAgent } from 'https-proxy-agent';
 import type { AccessToken, ModuleOptions } from 'simple-oauth2';
+import { backOff } from '../back-off.ts';
 import { AuthenticationError, ConfigurationError } from '../errors.ts';
-import type { Environment } from '../options.ts';
+import { type Environment, requireSecureIssuer } from '../options.ts';
 import { authorizePath, eventServiceScope, tokenPath } from './globus-service.ts';
 import { proxyFor } from './proxy.ts';
-import { backOff, readRetryAfter } from './retry-after.ts';
+import { readRetryAfter } from './retry-after.ts';
 import { readTokenReply, type TokenReply } from './token-reply.ts';
 
 /** An OAuth client of an issuer. */
@@ -30,6 +31,9 @@ const defaultRequestTimeoutMs = 10_000;
 
 /** A request is sent again so many times. */
 const retries = 3;
+
+/** Waiting in between, in milliseconds. */
+const retryDelays = { minMs: 500, maxMs: 8_000 };
 
 /** HTTP statuses that pass: the list of Globus's own SDK. */
 const passingStatuses: ReadonlySet<number> = new Set([429, 500, 502, 503, 504]);
@@ -146,7 +150,7 @@ export class TokenEndpoint {
       if (attempt === retries) {
         throw this.#unavailable(`${reason}, the last of ${retries + 1} requests`);
       }
-      const wait = retryAfterMs ?? backOff(attempt);
+      const wait = retryAfterMs ?? backOff(attempt, retryDelays);
       await delay(wait, undefined, { ref: false, signal: this.#closing.signal }).catch(() => {
         throw this.#unavailable('closed meanwhile');
       });
@@ -221,17 +225,6 @@ export class TokenEndpoint {
       false,
     );
   }
-}
-
-/** Throws `ConfigurationError` for an issuer over plain HTTP elsewhere than on this machine. */
-export function requireSecureIssuer(issuer: string): void {
-  const url = URL.canParse(issuer) ? new URL(issuer) : null;
-  const isLoopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/i.test(url?.hostname ?? '');
-  if (url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback)) return;
-  throw new ConfigurationError(
-    'Option "auth.issuer" takes an https URL (plain http on loopback only).',
-    'auth.issuer',
-  );
 }
 
 /** Loaded when the first token is asked for: other ways of signing in never load it. */

@@ -2,7 +2,7 @@
 import { CommanderError } from 'commander';
 import { AuthenticationError, ConfigurationError } from '../errors.ts';
 
-export const exitCodes = {
+const exitCodes = {
   ok: 0,
   /** Something else failed. */
   failed: 1,

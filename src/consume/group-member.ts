@@ -1,5 +1,6 @@
 /** One membership of a consumer group after another: kafkajs's consumer, made anew whenever it stops for good. */
 import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
+import { backOff } from '../back-off.ts';
 import type { DiagnosticCode, Diagnostics } from '../diagnostics.ts';
 import { DiasporaError } from '../errors.ts';
 import type { ResolvedConsumer } from '../options.ts';
@@ -99,8 +100,7 @@ export class GroupMember {
       if (this.#closed.signal.aborted) return;
       // A membership that lasted shows that things work: begin with short waits again.
       failures = Date.now() - joinedAt > 60_000 ? 0 : failures + 1;
-      const bound = Math.min(retry.maxMs, retry.minMs * 2 ** Math.min(failures, 30));
-      const waitMs = Math.ceil(Math.random() * bound);
+      const waitMs = Math.ceil(backOff(failures, retry));
       const code = failureCode(error);
       if (code === 'SIGN_IN_REFUSED') this.#options.onSignInRefused();
       // A new group's coordinator takes a moment to load: a first failure that passes is no news.

@@ -1,7 +1,8 @@
 /** Gives each broker that is free one batch of each of its lanes, and follows leaders and partitions. */
+
+import { backOff } from '../back-off.ts';
 import type { Diagnostics } from '../diagnostics.ts';
 import type { RetryOptions } from '../options.ts';
-import { backOff } from './back-off.ts';
 import type { Driver, Topology } from './driver.ts';
 import { Inquiry } from './inquiry.ts';
 import type { Intake } from './intake.ts';

@@ -1,6 +1,7 @@
 /** A question to the brokers, asked one at a time and again with back-off until it is answered. */
+
+import { backOff } from '../back-off.ts';
 import type { RetryOptions } from '../options.ts';
-import { backOff } from './back-off.ts';
 import type { Answer, Failure } from './driver.ts';
 
 export interface InquiryOptions<T> {

@@ -156,7 +156,7 @@ export class Ledger {
     let count = 0;
     let kept = 0;
     for (const { batch, partition } of batches) {
-      const message = `not delivered when the transport closed: ${why}`;
+      const message = `Not delivered at close: ${why}`;
       if (this.#deadLetters) {
         const circumstances = {
           partition,
@@ -177,11 +177,11 @@ export class Ledger {
     }
     if (count === 0) return;
     const place = this.#deadLetters
-      ? `${kept} of them are in ${this.#deadLetters.file}`
-      : 'they are lost; set deadLetter to a directory to keep such records';
+      ? `${kept} of them are in ${this.#deadLetters.file}.`
+      : 'They are lost; set deadLetter to a directory to keep such records.';
     this.#diagnostics.emit(
       'NOT_DELIVERED',
-      `${count} records for topic ${this.#topic} were not delivered when the transport closed (${why}); ${place}.`,
+      `Records for topic ${this.#topic} not delivered at close: ${count}. Why: ${why.replace(/\.$/, '')}. ${place}`,
       { topic: this.#topic, records: count, kept },
     );
   }
@@ -217,7 +217,7 @@ export class Ledger {
     } catch (error) {
       this.#diagnostics.emit(
         'DEAD_LETTER_UNWRITABLE',
-        `Cannot write ${this.#deadLetters.file} (${error instanceof Error ? error.message : error}): ${records.length} records are lost. Make the directory writable, or free space.`,
+        `Cannot write ${this.#deadLetters.file} (${error instanceof Error ? error.message : error}). Records lost: ${records.length}. Make the directory writable, or free space.`,
         detail,
       );
       return false;

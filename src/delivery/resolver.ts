@@ -207,7 +207,7 @@ export class Resolver {
     ledger.counters.possiblyRepeated += batch.count;
     diagnostics.emit(
       'POSSIBLY_REPEATED',
-      `${batch.count} records for partition ${lane.id} of topic ${topic} are sent again without proof that they were not stored: they may be there twice. The headers source-id and source-seq (sourceHeaders: true) tell repeats apart.`,
+      `Records for partition ${lane.id} of topic ${topic} sent again without proof that they were not stored: ${batch.count}. They may be there twice. The headers source-id and source-seq (sourceHeaders: true) tell repeats apart.`,
       { topic, partition: lane.id, records: batch.count },
     );
   }

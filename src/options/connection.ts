@@ -101,7 +101,7 @@ function resolveAuth(given: AuthOptions, env: Environment): ResolvedAuth {
 }
 
 /** Throws `ConfigurationError` for an issuer over plain HTTP that is not on this machine. */
-function requireSecureIssuer(issuer: string): void {
+export function requireSecureIssuer(issuer: string): void {
   const url = URL.canParse(issuer) ? new URL(issuer) : null;
   if (url?.protocol === 'https:') return;
   if (url?.protocol === 'http:' && isLoopback(url.hostname)) return;

@@ -6,7 +6,7 @@ import { eventService } from '../../../src/auth/globus-service.ts';
 import { principalOf, readIdToken } from '../../../src/auth/id-token.ts';
 import { proxyFor } from '../../../src/auth/proxy.ts';
 import { renewalTime } from '../../../src/auth/renewing-token.ts';
-import { backOff, readRetryAfter } from '../../../src/auth/retry-after.ts';
+import { readRetryAfter } from '../../../src/auth/retry-after.ts';
 import { readTokenReply, tokensFor } from '../../../src/auth/token-reply.ts';
 
 describe('a token reply', () => {
@@ -40,13 +40,6 @@ describe('waiting', () => {
     expect(renewalTime(1_000, 2_000, () => 0)).toBe(1_750);
     expect(renewalTime(1_000, 2_000, () => 0.5)).toBe(1_800);
     expect(renewalTime(1_000, 2_000, () => 1)).toBe(1_850);
-  });
-
-  it('between attempts has full jitter under a bound that doubles', () => {
-    expect([0, 1, 2, 9].map((attempt) => backOff(attempt, () => 1))).toEqual([
-      500, 1000, 2000, 8000,
-    ]);
-    expect(backOff(3, () => 0)).toBe(0);
   });
 
   it('reads Retry-After as seconds or as a date', () => {

@@ -191,7 +191,8 @@ describe('a compressed record batch', () => {
     expect(batch.records()).toEqual(list.map(decoded));
   });
 
-  it.runIf(hasCodec('zstd'))('carries the same records by zstd', async () => {
+  it('carries the same records by zstd', async (context) => {
+    if (!hasCodec('zstd')) context.skip('this Node has no zstd');
     const batch = batchOf(list);
     await batch.compress('zstd');
     const sent = joined(batch.seal(stamp));

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { backOff } from '../../../src/delivery/back-off.ts';
+import { backOff } from '../../src/back-off.ts';
 
 it('waits between nothing and a bound that doubles up to a limit', () => {
   const retry = { minMs: 100, maxMs: 10_000 };
