@@ -2,6 +2,7 @@
 
 import { channel } from 'node:diagnostics_channel';
 import { writeSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
 
 /** Every code that the package can report, and the event that it belongs to. `docs/troubleshooting.md` explains each. */
 export const diagnosticCodes = {
@@ -34,6 +35,7 @@ export const diagnosticCodes = {
   DEAD_LETTER_UNWRITABLE: 'dead-letter',
   TRANSFORM_FAILED: 'dead-letter',
   NOT_DELIVERED: 'unresolved',
+  INTERNAL_ERROR: 'unresolved',
   TOKEN_REFRESHED: 'token-refreshed',
   TOKEN_ROTATED: 'token-refreshed',
   TOKEN_ENDPOINT_UNAVAILABLE: 'token-rejected',
@@ -81,7 +83,7 @@ export const diagnosticsChannelName = 'diaspora-logger';
 /** Least time between two lines of one code on stderr, in milliseconds. */
 const stderrIntervalMs = 30_000;
 
-/** Publishes events. A sink that throws is ignored: what the package says of itself must never hurt the app. */
+/** Publishes events. Sinks that fail are ignored: what the package says of itself must never hurt the app. */
 export class Diagnostics {
   readonly #channel = channel(diagnosticsChannelName);
   readonly #sinks: DiagnosticSink[];
@@ -105,15 +107,19 @@ export class Diagnostics {
       detail,
     };
     this.#depth += 1;
-    for (const sink of this.#sinks) {
-      try {
-        sink(event);
-      } catch {
-        // See the class comment.
-      }
-    }
+    for (const sink of this.#sinks) tell(sink, event);
     if (this.#channel.hasSubscribers) this.#channel.publish(event);
     this.#depth -= 1;
+  }
+}
+
+/** An async function fits a sink's type too: what it rejects with is caught like what others throw. */
+function tell(sink: DiagnosticSink, event: DiagnosticEvent): void {
+  try {
+    const answer: unknown = sink(event);
+    Promise.resolve(answer).catch(() => {});
+  } catch {
+    // The sink's own trouble.
   }
 }
 
@@ -121,25 +127,31 @@ export class Diagnostics {
 const quietOnStderr: ReadonlySet<DiagnosticCode> = new Set(['CONNECTED', 'TOKEN_REFRESHED']);
 
 /**
- * Writes one line a code each 30 s to stderr, with the number of lines held back since the last.
- * `fs.writeSync(2)`, because a worker's `process.stderr` waits for the main thread's event loop.
+ * Writes one line a code each 30 s to stderr, with the number of lines held back since the last; a
+ * line that cannot be written, such as into a full pipe, is among them. `fs.writeSync(2)`, because a
+ * worker's `process.stderr` waits for the main thread's event loop. `now` never goes back, in milliseconds.
  */
 export function stderrSink(
   write: (line: string) => void = (line) => writeSync(2, line),
+  now: () => number = () => performance.now(),
 ): DiagnosticSink {
-  const seen = new Map<DiagnosticCode, { lastAt: number; heldBack: number }>();
-  return ({ code, message, time }) => {
+  const seen = new Map<DiagnosticCode, { writtenAt: number; heldBack: number }>();
+  return ({ code, message }) => {
     if (quietOnStderr.has(code)) return;
-    const entry = seen.get(code);
-    if (entry && time - entry.lastAt < stderrIntervalMs) {
-      entry.heldBack += 1;
+    const entry = seen.get(code) ?? { writtenAt: Number.NEGATIVE_INFINITY, heldBack: 0 };
+    seen.set(code, entry);
+    const { writtenAt, heldBack } = entry;
+    entry.heldBack += 1;
+    const at = now();
+    if (at - writtenAt < stderrIntervalMs) return;
+    const more = heldBack > 0 ? ` (${heldBack} more of this kind since the last line)` : '';
+    try {
+      write(`diaspora-logger ${code}: ${message}${more}\n`);
+    } catch {
       return;
     }
-    const more = entry?.heldBack
-      ? ` (${entry.heldBack} more of this kind since the last line)`
-      : '';
-    seen.set(code, { lastAt: time, heldBack: 0 });
-    write(`diaspora-logger ${code}: ${message}${more}\n`);
+    entry.writtenAt = at;
+    entry.heldBack = 0;
   };
 }
 
@@ -157,21 +169,27 @@ export function createDiagnostics(setting: string, ...extraSinks: DiagnosticSink
 function moduleSink(url: string): DiagnosticSink {
   const waiting: DiagnosticEvent[] = [];
   let sink: DiagnosticSink = (event) => waiting.push(event);
+  const goOn = (next: DiagnosticSink): void => {
+    sink = next;
+    for (const event of waiting.splice(0)) tell(sink, event);
+  };
+  const fallBack = (why: string): void => {
+    try {
+      writeSync(2, `diaspora-logger: the diagnostics module ${why}; diagnostics go to stderr.\n`);
+    } catch {
+      // Such as into a full pipe: the events themselves are tried next.
+    }
+    goOn(stderrSink());
+  };
   import(url).then(
     (module: { default?: unknown }) => {
       const receive = module.default;
-      if (typeof receive === 'function') sink = (event) => void receive(event);
+      if (typeof receive === 'function') goOn((event) => receive(event));
       else fallBack(`${url} has no function as its default export`);
-      for (const event of waiting.splice(0)) sink(event);
     },
     (error: unknown) => {
       fallBack(`${url} cannot be loaded (${error instanceof Error ? error.message : error})`);
-      for (const event of waiting.splice(0)) sink(event);
     },
   );
-  const fallBack = (why: string): void => {
-    writeSync(2, `diaspora-logger: the diagnostics module ${why}; diagnostics go to stderr.\n`);
-    sink = stderrSink();
-  };
   return (event) => sink(event);
 }

@@ -46,7 +46,7 @@ export class DeadLetters {
           sequence: (stamp.baseSequence + index) % 2 ** 31,
         },
         record: {
-          timestamp: new Date(record.timestamp).toISOString(),
+          timestamp: readableTime(record.timestamp),
           key: readable(record.key),
           value: readable(record.value),
           headers: record.headers.map(([name, value]) => [name, readable(value)]),
@@ -56,6 +56,12 @@ export class DeadLetters {
     mkdirSync(this.#directory, { recursive: true });
     appendFileSync(this.file, `${lines.join('\n')}\n`, { mode: 0o600 });
   }
+}
+
+/** ISO 8601; the number itself where that has no form for it. */
+function readableTime(timestamp: number): string | number {
+  const date = new Date(timestamp);
+  return Number.isNaN(date.getTime()) ? timestamp : date.toISOString();
 }
 
 function readable(part: string | Buffer | null): string | { base64: string } | null {

@@ -1,5 +1,4 @@
 /** Gives each broker that is free one batch of each of its lanes, and follows leaders and partitions. */
-
 import { backOff } from '../back-off.ts';
 import type { Diagnostics } from '../diagnostics.ts';
 import type { RetryOptions } from '../options.ts';
@@ -41,6 +40,8 @@ export class Dispatcher {
   #rotation: Lane[] = [];
   #turn = 0;
   #topicId: string | null = null;
+  /** Ids of topics of this name that are gone: a broker that lags may still tell of one. */
+  readonly #formerTopics = new Set<string>();
   #topologyAt = Number.NEGATIVE_INFINITY;
   /** Undefined until the broker gave one; null where it gives none. */
   #identity: Identity | null | undefined;
@@ -57,6 +58,7 @@ export class Dispatcher {
       ...options,
       onFenced: () => this.#stopShipping(),
       onStaleTopology: () => this.#topology.start(),
+      stopped: () => this.#stopped,
     });
     this.#topology = new Inquiry({
       retry,
@@ -91,11 +93,11 @@ export class Dispatcher {
     this.#topology.stop();
     this.#producerId.stop();
     if (this.#timer) clearTimeout(this.#timer);
-    const unanswered = [...this.#options.lanes].flatMap((lane) =>
+    const { lanes, intake } = this.#options;
+    const unanswered = [...lanes].flatMap((lane) =>
       lane.unanswered.map((batch) => ({ batch, partition: lane.id })),
     );
-    const waiting = this.#options.intake.waiting().map((batch) => ({ batch, partition: null }));
-    return [...unanswered, ...waiting];
+    return [...unanswered, ...intake.waiting().map((batch) => ({ batch, partition: null }))];
   }
 
   /** Sends whatever can be sent now, and sets the clock for what can be sent later. */
@@ -103,8 +105,8 @@ export class Dispatcher {
     if (this.#stopped || this.#fenced) return;
     const now = performance.now();
     if (now - this.#topologyAt > topologyMaxAgeMs) this.#topology.start();
-    if (this.#rotation.length === 0 || this.#identity === undefined) return;
-    if (this.#options.lanes.size > this.#rotation.length) this.#lookForPartitions();
+    if (this.#identity === undefined) return;
+    if (this.#lanesWithoutPartition().length > 0) this.#topology.start();
     const requests = new Map<number, Lane[]>();
     let wakeAt = Number.POSITIVE_INFINITY;
     let nextTurn = this.#turn;
@@ -116,116 +118,152 @@ export class Dispatcher {
         wakeAt = Math.min(wakeAt, lane.retryAt);
         continue;
       }
-      if (!this.#canStamp(lane, this.#identity)) return;
+      if (!this.#canStamp(lane, this.#identity)) continue;
       if (!lane.head) {
         const batch = this.#options.intake.take(lane, now);
-        if (!batch) {
+        if (batch) {
+          lane.handOver(batch);
+          this.#options.ledger.handedOver(batch);
+          nextTurn = this.#turn + step + 1;
+        } else if (lane.holds) {
+          // Nothing else comes that could prove it stored: perhaps by now the broker takes it again.
+          lane.unhold();
+        } else {
           wakeAt = Math.min(wakeAt, this.#options.intake.readyAt(lane));
           continue;
         }
-        lane.handOver(batch);
-        this.#options.ledger.handedOver(batch);
-        nextTurn = this.#turn + step + 1;
       }
       const lanes = requests.get(lane.leader);
       if (lanes) lanes.push(lane);
       else requests.set(lane.leader, [lane]);
     }
-    this.#turn = nextTurn % this.#rotation.length;
-    for (const [broker, lanes] of requests) void this.#send(broker, lanes);
+    if (this.#rotation.length > 0) this.#turn = nextTurn % this.#rotation.length;
+    for (const [broker, lanes] of requests) this.#send(broker, lanes);
     this.#wake(wakeAt);
   }
 
-  /** Records that name a partition which the topic does not have wait until it does. */
-  #lookForPartitions(): void {
-    const { lanes, topic } = this.#options;
-    for (const lane of lanes) {
-      if (lane.empty || this.#rotation.includes(lane)) continue;
-      const message = `Topic ${topic} has no partition ${lane.id}: it has ${this.#rotation.length}. Add partitions, or name another.`;
-      this.#resolver.report(lane, { code: 'TOPIC_UNKNOWN', message }, lane.attempt);
-      this.#topology.startLater();
-      return;
-    }
-  }
-
-  /** A lane with nothing on its way follows the newest producer id. False while a new one is needed and not there. */
+  /** A lane with nothing on its way follows the newest producer id. False while it needs a new one that is not there. */
   #canStamp(lane: Lane, identity: Identity | null): boolean {
     if (lane.producerId === (identity?.producerId ?? null)) {
-      if (!lane.exhausted) return true;
-      this.#identity = undefined;
-      this.#producerId.start();
-      return false;
+      if (lane.exhausted) this.#producerId.start();
+      return !lane.exhausted;
     }
     if (lane.exhausted || lane.unanswered.length === 0) lane.adopt(identity);
     return true;
   }
 
-  async #send(broker: number, lanes: readonly Lane[]): Promise<void> {
-    const { driver, retry } = this.#options;
+  #send(broker: number, lanes: readonly Lane[]): void {
     const sent = lanes.flatMap((lane) => (lane.head ? [{ lane, batch: lane.head }] : []));
+    const parts = sent.map(({ lane, batch }) => ({
+      partition: lane.id,
+      batch: batch.batch,
+      stamp: batch.stamp,
+    }));
     for (const { lane } of sent) lane.busy = true;
     this.#busyBrokers.add(broker);
-    const outcomes = await driver.send(
-      broker,
-      sent.map(({ lane, batch }) => ({
-        partition: lane.id,
-        batch: batch.batch,
-        stamp: batch.stamp,
-      })),
-    );
-    this.#busyBrokers.delete(broker);
-    if (this.#stopped) return;
-    // One back-off for all lanes of a request, so that those that failed go on sharing requests.
-    const attempt = Math.max(...lanes.map((lane) => lane.attempt));
-    if (attempt >= attemptsBeforeLookup) this.#topology.start();
-    const retryAt = performance.now() + backOff(attempt, retry);
-    await Promise.all(
-      sent.map(async ({ lane, batch }, index) => {
+    const answered = this.#options.driver.send(broker, parts).then((outcomes) => {
+      this.#busyBrokers.delete(broker);
+      if (this.#stopped) return undefined;
+      // One back-off for all lanes of a request, so that those that failed go on sharing requests.
+      const attempt = Math.max(...lanes.map((lane) => lane.attempt));
+      if (attempt >= attemptsBeforeLookup) this.#topology.start();
+      const retryAt = performance.now() + backOff(attempt, this.#options.retry);
+      const questions = sent.map(({ lane, batch }, index) => {
         const outcome = outcomes[index];
-        if (outcome) await this.#resolver.resolve(lane, batch, broker, outcome, retryAt);
-        lane.busy = false;
-        if (lane.abandoned) this.#giveBack(lane);
-      }),
-    );
-    this.pump();
+        const asking = outcome && this.#resolver.resolve({ lane, batch, broker, retryAt }, outcome);
+        if (!asking) this.#freed(lane);
+        // A leader that is slow to answer a question holds up its own lane alone.
+        return asking?.then(() => this.#freed(lane)).then(() => this.pump());
+      });
+      this.pump();
+      return Promise.all(questions);
+    });
+    answered.catch((error: unknown) => this.#reportFault(error));
   }
 
-  #follow({ topicId, partitions }: Topology): void {
-    const recreated = this.#topicId !== null && topicId !== null && topicId !== this.#topicId;
+  /** A fault of this package must not become one of the app: what it concerns stays where it is. */
+  #reportFault(error: unknown): void {
+    const { topic, diagnostics } = this.#options;
+    const message = `A fault of diaspora-logger itself: ${error instanceof Error ? error.message : error}. What it concerns is reported at close; please report it with this line.`;
+    this.#resolver.lastFailure = message;
+    diagnostics.emit('INTERNAL_ERROR', message, { topic });
+  }
+
+  #freed(lane: Lane): void {
+    lane.busy = false;
+    if (lane.topicGone && !this.#stopped) this.#moveToNewTopic(lane);
+  }
+
+  /** Answers whether every record that waits has a partition with a leader. */
+  #follow({ topicId, partitions }: Topology): boolean {
+    if (topicId !== null && this.#formerTopics.has(topicId)) return false;
+    const before = this.#rotation;
     const leaders = new Map(partitions.map(({ id, leader }) => [id, leader]));
+    // Partitions are never taken away from a topic: where ids are not told, fewer of them tell of a new topic.
+    const recreated =
+      topicId === null || this.#topicId === null
+        ? before.some((lane) => !leaders.has(lane.id))
+        : topicId !== this.#topicId;
+    if (recreated && this.#topicId !== null) this.#formerTopics.add(this.#topicId);
     this.#topicId = topicId ?? this.#topicId;
     this.#topologyAt = performance.now();
     this.#rotation = partitions.map(({ id }) => this.#options.lanes.of(id));
     for (const lane of this.#options.lanes) lane.leader = leaders.get(lane.id) ?? null;
     this.#options.intake.setPartitions(partitions.length);
-    if (partitions.some(({ leader }) => leader === null)) this.#topology.startLater();
     if (recreated) this.#leaveOldTopic();
+    const homeless = this.#lanesWithoutPartition()[0];
+    if (homeless) this.#reportNoPartition(homeless);
     this.pump();
+    return !homeless && partitions.every(({ leader }) => leader !== null);
   }
 
-  /** What was stored in the old topic is gone with it: lanes without a partition in the new one give their records back. */
   #leaveOldTopic(): void {
-    const { topic, diagnostics } = this.#options;
+    const { topic, diagnostics, lanes } = this.#options;
     diagnostics.emit(
       'TOPIC_RECREATED',
       `Topic ${topic} was deleted and made again: records acknowledged before are gone with the old one; those not yet acknowledged go to the new one.`,
       { topic },
     );
-    for (const lane of this.#options.lanes) {
+    for (const lane of lanes) {
       lane.acknowledged = false;
-      if (this.#rotation.includes(lane)) continue;
-      lane.abandoned = true;
-      if (!lane.busy) this.#giveBack(lane);
+      lane.topicGone = true;
+      if (!lane.busy) this.#moveToNewTopic(lane);
     }
   }
 
-  #giveBack(lane: Lane): void {
-    const waiting = lane.queue.batches().filter(({ fixed }) => !fixed);
-    for (const batch of waiting) lane.queue.replace(batch, null);
-    this.#options.intake.reroute([...lane.surrender(), ...waiting]);
+  /** What was stored in the old topic is gone with it: a lane sends it again, or gives it to others where it has no partition now. */
+  #moveToNewTopic(lane: Lane): void {
+    const { intake } = this.#options;
+    lane.topicGone = false;
+    if (this.#rotation.includes(lane)) {
+      lane.unhold();
+      return;
+    }
+    const batches = [...lane.surrender(), ...lane.queue.batches()];
+    for (const batch of batches) lane.queue.replace(batch, null);
+    const named = batches.filter(({ namesPartition }) => namesPartition);
+    intake.reroute(named, lane.id);
+    intake.reroute(
+      batches.filter((batch) => !named.includes(batch)),
+      null,
+    );
   }
 
-  #identify(given: { readonly producerId: bigint; readonly epoch: number } | null): void {
+  /** Lanes whose records name a partition that the topic does not have: they wait until it does. */
+  #lanesWithoutPartition(): Lane[] {
+    const { lanes } = this.#options;
+    if (lanes.size === this.#rotation.length) return [];
+    return [...lanes].filter((lane) => !lane.empty && !this.#rotation.includes(lane));
+  }
+
+  #reportNoPartition(lane: Lane): void {
+    const { topic, diagnostics } = this.#options;
+    const message = `Topic ${topic} has no partition ${lane.id}: it has ${this.#rotation.length}. Add partitions, or name another.`;
+    this.#resolver.lastFailure = message;
+    diagnostics.emit('TOPIC_UNKNOWN', message, { topic, partition: lane.id });
+  }
+
+  #identify(given: { readonly producerId: bigint; readonly epoch: number } | null): boolean {
     const { topic, diagnostics, beginAt } = this.#options;
     this.#identity = given && { sequence: 0, ...given, ...beginAt };
     if (!given) {
@@ -236,6 +274,7 @@ export class Dispatcher {
       );
     }
     this.pump();
+    return true;
   }
 
   #stopShipping(): void {

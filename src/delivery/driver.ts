@@ -28,13 +28,11 @@ export interface Stamp {
 /** Records encoded as they will be sent, growing until delivery hands them over. */
 export interface Batch {
   readonly count: number;
-  /** Size as the broker counts it, without compression: what `message.max.bytes` is held against. */
+  /** Size as the broker counts it, before compression: the most that `message.max.bytes` is held against. */
   readonly bytes: number;
   append(record: DeliveryRecord): void;
   /** The records again, decoded: for splitting, filtering and dead letters. Keys and values are Buffers. */
   records(): DeliveryRecord[];
-  /** Moves the time of every record by so many milliseconds. */
-  shiftTime(milliseconds: number): void;
   /** Gives the memory back. The batch must not be used afterwards. */
   release(): void;
 }
@@ -53,13 +51,16 @@ export interface Failure {
   readonly cause?: unknown;
   /** True where the leaders known to delivery are out of date. */
   readonly staleTopology?: boolean;
+  /** The records at fault by their place in the batch, where the broker names them (KIP-467). */
+  readonly recordIndexes?: readonly number[];
 }
 
 /** What became of one batch. Only `unknown` leaves open whether the broker stored it. */
 export type Outcome =
   | {
       readonly kind: 'acknowledged';
-      readonly baseOffset: bigint;
+      /** Null where the broker proves the batch stored before without telling where. */
+      readonly baseOffset: bigint | null;
       /** The broker's own time in milliseconds, where the topic uses LogAppendTime. */
       readonly logAppendTime: number | null;
     }

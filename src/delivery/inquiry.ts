@@ -1,12 +1,12 @@
 /** A question to the brokers, asked one at a time and again with back-off until it is answered. */
-
 import { backOff } from '../back-off.ts';
 import type { RetryOptions } from '../options.ts';
 import type { Answer, Failure } from './driver.ts';
 
 export interface InquiryOptions<T> {
   readonly ask: () => Promise<Answer<T>>;
-  readonly onAnswer: (value: T) => void;
+  /** Answers whether this will do; where it will not, the question is asked again. Must not throw. */
+  readonly onAnswer: (value: T) => boolean;
   readonly onFailure: (failure: Failure, attempt: number) => void;
   readonly retry: Required<RetryOptions>;
 }
@@ -29,29 +29,23 @@ export class Inquiry<T> {
     void this.#options.ask().then((answer) => {
       this.#asking = false;
       if (this.#stopped) return;
-      if (answer.ok) {
-        this.#attempt = 0;
-        this.#options.onAnswer(answer.value);
-      } else {
-        this.#options.onFailure(answer, this.#attempt);
-        this.startLater();
-      }
+      if (!answer.ok) this.#options.onFailure(answer, this.#attempt);
+      if (answer.ok && this.#options.onAnswer(answer.value)) this.#attempt = 0;
+      else this.#startLater();
     });
   }
 
-  /** Asks after a back-off that grows until something is answered. */
-  startLater(): void {
-    if (this.#timer || this.#stopped) return;
+  stop(): void {
+    this.#stopped = true;
+    if (this.#timer) clearTimeout(this.#timer);
+  }
+
+  #startLater(): void {
     const delay = backOff(this.#attempt++, this.#options.retry);
     this.#timer = setTimeout(() => {
       this.#timer = null;
       this.start();
     }, delay);
     this.#timer.unref();
-  }
-
-  stop(): void {
-    this.#stopped = true;
-    if (this.#timer) clearTimeout(this.#timer);
   }
 }

@@ -1,20 +1,18 @@
-/** Where records wait before a lane takes them: routed, bounded in bytes, and given up by rule when the bound is met. */
+/** Where records wait before a lane takes them: routed to their queue, and bounded in bytes. */
 import type { Diagnostics } from '../diagnostics.ts';
 import { DeliveryError } from '../errors.ts';
 import type { Driver } from './driver.ts';
 import type { Lane } from './lane.ts';
 import type { Lanes } from './lanes.ts';
 import type { Ledger } from './ledger.ts';
+import { dropLowestLevel, dropOldest, type Place, type Waiting } from './overflow.ts';
 import { partitionOf } from './partitioning.ts';
 import type { QueuedBatch } from './queued-batch.ts';
 import type { LogRecord } from './record.ts';
 import { type BatchLimits, RecordQueue } from './record-queue.ts';
 
-/** A record without a level gives way as if it were `info`. */
-const unknownLevel = 30;
-
-/** Making room by level decodes batches: done in steps of this part of the buffer, its cost is spread thin. */
-const levelStep = 1 / 16;
+/** No batch is ever kept smaller than this because of what a broker refused, in bytes. */
+const leastBatchBytes = 1024;
 
 export interface IntakeOptions {
   readonly driver: Driver;
@@ -31,6 +29,7 @@ export interface IntakeOptions {
 
 export class Intake {
   readonly #options: IntakeOptions;
+  /** Records that any lane may take. */
   readonly #keyless: RecordQueue;
   /** Keyed records that came before the number of partitions was known. */
   readonly #unrouted: RecordQueue;
@@ -50,31 +49,48 @@ export class Intake {
       record.settle && deliveryTimeoutMs !== null
         ? performance.now() + deliveryTimeoutMs
         : Number.POSITIVE_INFINITY;
-    ledger.received(this.#append(record, ledger.currentCut, deadline));
-    if (ledger.counters.bufferedBytes > bufferMaxBytes) this.#makeRoom();
+    const queue = this.#queueFor(record);
+    const before = queue.openBytes;
+    const batch = queue.append(record, this.#limits, ledger.currentCut, deadline);
+    ledger.received(batch, batch.count === 1 ? batch.bytes : batch.bytes - before);
+    if (ledger.counters.bufferedBytes > bufferMaxBytes) this.#makeRoom({ queue, batch });
   }
 
-  /** A broker refused a batch of so many bytes as too large: later ones are kept below half of it. */
+  /** A broker refused a batch of so many bytes as too large: the next ones are kept below half of it. */
   learnLimit(refusedBytes: number): void {
-    const maxBytes = Math.max(1024, Math.min(this.#limits.maxBytes, refusedBytes >> 1));
-    this.#limits = { ...this.#limits, maxBytes };
+    this.#setMaxBytes(
+      Math.max(leastBatchBytes, Math.min(this.#limits.maxBytes, refusedBytes >> 1)),
+    );
   }
 
-  /** The next batch that `lane` may take: its own before those that any lane may. */
+  /** A broker took a batch of so many bytes: where that is about all that is allowed now, a little more is tried. */
+  unlearnLimit(acceptedBytes: number): void {
+    const { maxBytes } = this.#limits;
+    const most = this.#options.limits.maxBytes;
+    if (maxBytes < most && acceptedBytes > maxBytes / 2) {
+      this.#setMaxBytes(Math.min(most, maxBytes + (maxBytes >> 4)));
+    }
+  }
+
+  /** The next batch that `lane` may take: the older of its own and of those that any lane may. */
   take(lane: Lane, now: number): QueuedBatch | null {
-    const { lingerMs } = this.#options.limits;
-    return lane.queue.take(now, lingerMs) ?? this.#keyless.take(now, lingerMs);
+    const { lingerMs } = this.#limits;
+    const [first, second] =
+      openedAt(this.#keyless) < openedAt(lane.queue)
+        ? [this.#keyless, lane.queue]
+        : [lane.queue, this.#keyless];
+    return first.take(now, lingerMs) ?? second.take(now, lingerMs);
   }
 
   /** When `lane` will have something to take (`performance.now()` milliseconds). */
   readyAt(lane: Lane): number {
-    const { lingerMs } = this.#options.limits;
+    const { lingerMs } = this.#limits;
     return Math.min(lane.queue.readyAt(lingerMs), this.#keyless.readyAt(lingerMs));
   }
 
-  /** Closes all batches that are filling. */
-  seal(): void {
-    for (const queue of this.#queues()) queue.seal();
+  /** Batches that are filling go out as soon as a lane is free. */
+  hurry(): void {
+    for (const queue of this.#queues()) queue.hurry();
   }
 
   /** The number of partitions is known, or has changed: later keyed records follow it. */
@@ -82,21 +98,28 @@ export class Intake {
     this.#partitions = partitions;
     const waiting = this.#unrouted.batches();
     for (const batch of waiting) this.#unrouted.replace(batch, null);
-    this.reroute(waiting);
+    this.reroute(waiting, null);
   }
 
-  /** Sends the records of batches the way that new records would go. */
-  reroute(batches: readonly QueuedBatch[]): void {
+  /** Sends the records of batches the way that new records would go; to `partition`, where it is not null. */
+  reroute(batches: readonly QueuedBatch[], partition: number | null): void {
+    if (batches.length === 0) return;
     const { ledger } = this.#options;
-    for (const batch of batches) {
-      if (batch.handedOver) ledger.takenBack(batch);
-      ledger.counters.bufferedBytes -= batch.bytes;
-      batch.records().forEach((record, index) => {
-        const grown = this.#append(record, batch.cut, batch.deadlineOf(index));
-        ledger.counters.bufferedBytes += grown;
+    for (const from of batches) {
+      if (from.handedOver) ledger.takenBack(from);
+      const { cut, bytes } = from;
+      from.records().forEach((record, index) => {
+        const routed = { ...record, partition };
+        const queue = this.#queueFor(routed);
+        const before = queue.openBytes;
+        const to = queue.append(routed, this.#limits, cut, from.deadlineOf(index));
+        ledger.moved(cut, to, to.count === 1 ? to.bytes : to.bytes - before);
       });
-      batch.batch.release();
+      ledger.counters.bufferedBytes -= bytes;
+      from.batch.release();
     }
+    // They have waited long enough, and a flush may be waiting for them.
+    this.hurry();
   }
 
   /** Everything that no lane has taken yet. */
@@ -106,22 +129,22 @@ export class Intake {
 
   /** Gives up records whose time is up. Answers when to come again (`performance.now()` milliseconds). */
   expire(now: number): number {
+    const { lanes, deliveryTimeoutMs } = this.#options;
     let next = Number.POSITIVE_INFINITY;
     const error = (possibly: boolean): DeliveryError =>
       new DeliveryError(
         'DELIVERY_TIMED_OUT',
-        `Not acknowledged within deliveryTimeoutMs (${this.#options.deliveryTimeoutMs} ms); ${possibly ? 'it is on its way and may still be stored' : 'it was not sent'}.`,
+        `Not acknowledged within deliveryTimeoutMs (${deliveryTimeoutMs} ms); ${possibly ? 'it is on its way and may still be stored' : 'it was not sent'}.`,
         possibly,
       );
     for (const queue of this.#queues()) {
       for (const batch of queue.batches()) {
-        if (batch.deadline <= now) {
-          this.#thin(queue, batch, (_, index) => batch.deadlineOf(index) <= now, error(false));
-        }
+        if (batch.deadline > now) continue;
+        this.#thin({ queue, batch }, (_, index) => batch.deadlineOf(index) <= now, error(false));
       }
       for (const { deadline } of queue.batches()) next = Math.min(next, deadline);
     }
-    for (const lane of this.#options.lanes) {
+    for (const lane of lanes) {
       for (const batch of lane.unanswered) {
         batch.stopWaiting(now, { kind: 'failed', error: error(true) });
         next = Math.min(next, batch.deadline);
@@ -130,15 +153,18 @@ export class Intake {
     return next;
   }
 
-  #append(record: LogRecord, cut: number, deadline: number): number {
-    return this.#queueFor(record).append(record, this.#limits, cut, deadline);
+  #setMaxBytes(maxBytes: number): void {
+    this.#limits = { ...this.#limits, maxBytes };
   }
 
   #queueFor({ partition, key }: LogRecord): RecordQueue {
-    if (partition !== null) return this.#options.lanes.of(partition).queue;
+    const { lanes } = this.#options;
+    if (partition !== null) return lanes.of(partition).queue;
+    // In a topic of one partition all records keep their order, with and without keys.
+    if (this.#partitions === 1) return lanes.of(0).queue;
     if (key === null) return this.#keyless;
     if (this.#partitions === null) return this.#unrouted;
-    return this.#options.lanes.of(partitionOf(key, this.#partitions)).queue;
+    return lanes.of(partitionOf(key, this.#partitions)).queue;
   }
 
   *#queues(): Generator<RecordQueue> {
@@ -147,64 +173,37 @@ export class Intake {
     for (const lane of this.#options.lanes) yield lane.queue;
   }
 
-  #makeRoom(): void {
+  /** `newest` is the batch that the record at hand went into. */
+  #makeRoom(newest: Place): void {
     const { ledger, onOverflow, bufferMaxBytes, diagnostics, topic } = this.#options;
     const before = ledger.counters.dropped;
-    if (onOverflow === 'drop-oldest') this.#dropOldest();
-    else this.#dropLowestLevel();
+    const waiting: Waiting = {
+      queues: () => this.#queues(),
+      thin: (place, gives) => this.#thin(place, gives, overflowError()),
+      drop: (place) => this.#drop(place),
+      bufferedBytes: () => ledger.counters.bufferedBytes,
+    };
+    // A record that no buffer of this size can hold takes no other with it.
+    if (newest.batch.count === 1 && newest.batch.bytes > bufferMaxBytes) this.#drop(newest);
+    else if (onOverflow === 'drop-oldest') dropOldest(waiting, bufferMaxBytes);
+    else dropLowestLevel(waiting, bufferMaxBytes);
     const dropped = ledger.counters.dropped - before;
     if (dropped === 0) return;
     diagnostics.emit(
       'BUFFER_FULL',
-      `The buffer for topic ${topic} is full (${bufferMaxBytes} bytes): ${ledger.counters.dropped} records dropped so far (${onOverflow}). The broker takes less than is logged: look at earlier lines for the cause, or raise bufferMaxBytes.`,
+      `The buffer for topic ${topic} is full (${bufferMaxBytes} bytes). Records dropped so far: ${ledger.counters.dropped} (${onOverflow}). The broker takes less than is logged: look at earlier lines for the cause, or raise bufferMaxBytes.`,
       { topic, records: dropped, total: ledger.counters.dropped },
     );
   }
 
-  #dropOldest(): void {
-    while (this.#excess() > 0) {
-      const found = this.#oldest();
-      if (!found) return;
-      found.queue.replace(found.batch, null);
-      this.#options.ledger.dropped(found.batch, overflowError());
-    }
-  }
-
-  #oldest(): Place | null {
-    let found: Place | null = null;
-    for (const queue of this.#queues()) {
-      const batch = queue.oldest;
-      if (batch && (!found || batch.openedAt < found.batch.openedAt)) found = { queue, batch };
-    }
-    return found;
-  }
-
-  #dropLowestLevel(): void {
-    const target = this.#options.bufferMaxBytes * (1 - levelStep);
-    const places = [...this.#queues()]
-      .flatMap((queue) => queue.batches().map((batch): Place => ({ queue, batch })))
-      .sort((one, other) => one.batch.openedAt - other.batch.openedAt);
-    const levels = new Set(places.flatMap(({ batch }) => [...batch.levels().keys()].map(rank)));
-    let left = places;
-    for (const lowest of [...levels].sort((one, other) => one - other)) {
-      const later: Place[] = [];
-      for (const place of left) {
-        if (this.#options.ledger.counters.bufferedBytes <= target) return;
-        const { queue, batch } = place;
-        const has = [...batch.levels().keys()].some((level) => rank(level) === lowest);
-        const remains = has
-          ? this.#thin(queue, batch, ({ level }) => rank(level) === lowest, overflowError())
-          : batch;
-        if (remains) later.push({ queue, batch: remains });
-      }
-      left = later;
-    }
+  #drop({ queue, batch }: Place): void {
+    queue.replace(batch, null);
+    this.#options.ledger.dropped(batch, overflowError());
   }
 
   /** Drops some records of a waiting batch. Answers the batch of those that remain, null where none do. */
   #thin(
-    queue: RecordQueue,
-    batch: QueuedBatch,
+    { queue, batch }: Place,
     gives: (record: LogRecord, index: number) => boolean,
     error: DeliveryError,
   ): QueuedBatch | null {
@@ -219,19 +218,9 @@ export class Intake {
     kept.batch.release();
     return null;
   }
-
-  #excess(): number {
-    return this.#options.ledger.counters.bufferedBytes - this.#options.bufferMaxBytes;
-  }
 }
 
-/** A batch and the queue that it waits in. */
-interface Place {
-  readonly queue: RecordQueue;
-  readonly batch: QueuedBatch;
-}
-
-const rank = (level: number | null): number => level ?? unknownLevel;
+const openedAt = (queue: RecordQueue): number => queue.oldest?.openedAt ?? Number.POSITIVE_INFINITY;
 
 const overflowError = (): DeliveryError =>
   new DeliveryError('BUFFER_FULL', 'Dropped, because the buffer was full.', false);

@@ -4,7 +4,7 @@ import type { QueuedBatch } from './queued-batch.ts';
 import { RecordQueue } from './record-queue.ts';
 import { maxEpoch, sequenceAfter } from './stamps.ts';
 
-/** Who stamps: a producer id, and where a lane begins under it. Null: nobody, delivery is at least once. */
+/** Who stamps: a producer id, and where a lane begins under it. */
 export interface Identity {
   readonly producerId: bigint;
   readonly epoch: number;
@@ -26,11 +26,11 @@ export class Lane {
   attempt = 0;
   /** The broker has acknowledged something under this producer id. */
   acknowledged = false;
-  /** Its partition is gone with its topic: what it holds is to go elsewhere. */
-  abandoned = false;
+  /** The topic was made again while a request was under way: what follows waits for its end. */
+  topicGone = false;
   /**
-   * Batches that their leader shows as stored but refuses to take again because of their size: settled
-   * once the next sequence of the same epoch is acknowledged.
+   * Batches that their leader shows as stored but refuses to take again, because of their size or
+   * content: settled once the next sequence of the same epoch is acknowledged.
    */
   readonly #held: QueuedBatch[] = [];
   /** Handed over and not settled, oldest first: the first is the one to send. More than one only after a split. */
@@ -59,6 +59,10 @@ export class Lane {
     return this.#pending.length === 0 && this.#held.length === 0 && this.queue.oldest === null;
   }
 
+  get holds(): boolean {
+    return this.#held.length > 0;
+  }
+
   get producerId(): bigint | null {
     return this.#identity?.producerId ?? null;
   }
@@ -83,35 +87,46 @@ export class Lane {
     this.#pending.push(batch);
   }
 
-  /** The first batch is acknowledged, and with it those held, which are answered. */
-  acknowledgeHead(): QueuedBatch[] {
+  /** `batch`, the head, is acknowledged. Answers the held ones that are proved stored with it. */
+  acknowledge(batch: QueuedBatch): QueuedBatch[] {
+    this.#takeHead(batch);
     this.attempt = 0;
     this.retryAt = 0;
     this.acknowledged = true;
-    this.#pending.shift();
-    return this.#held.splice(0);
+    return this.topicGone ? [] : this.#held.splice(0);
   }
 
-  /** Puts halves in the place of the first batch; they share its stamp out between them. */
-  split(first: QueuedBatch, second: QueuedBatch): void {
-    const stamp = this.#pending.shift()?.stamp ?? null;
-    first.stamp = stamp;
-    second.stamp = stamp && {
-      ...stamp,
-      baseSequence: sequenceAfter(stamp.baseSequence, first.count),
-    };
-    this.#pending.unshift(first, second);
+  /** Puts parts in the place of `batch`, the head; they share its stamp out between them, in their order. */
+  split(batch: QueuedBatch, parts: readonly QueuedBatch[]): void {
+    this.#takeHead(batch);
+    let { stamp } = batch;
+    for (const part of parts) {
+      part.stamp = stamp;
+      stamp = stamp && { ...stamp, baseSequence: sequenceAfter(stamp.baseSequence, part.count) };
+    }
+    this.#pending.unshift(...parts);
   }
 
-  /** Keeps the first batch aside until the next one proves it stored. */
-  hold(): void {
-    const head = this.#pending.shift();
-    if (head) this.#held.push(head);
+  /** Puts the same records, encoded anew, in the place of `batch`, the head. */
+  replace(batch: QueuedBatch, again: QueuedBatch): void {
+    this.#takeHead(batch);
+    this.#pending.unshift(again);
   }
 
-  /** Takes the first batch out, for good and without an acknowledgement. `restamp` must follow. */
-  removeHead(): void {
-    this.#pending.shift();
+  /** Keeps `batch`, the head, aside until the next one proves it stored. */
+  hold(batch: QueuedBatch): void {
+    this.#takeHead(batch);
+    this.#held.push(batch);
+  }
+
+  /** Takes `batch`, the head, out, for good and without an acknowledgement. `restamp` must follow. */
+  remove(batch: QueuedBatch): void {
+    this.#takeHead(batch);
+  }
+
+  /** What is held goes first again, under its stamps. */
+  unhold(): void {
+    this.#pending.unshift(...this.#held.splice(0));
   }
 
   /**
@@ -119,8 +134,8 @@ export class Lane {
    * were stamped. Answers those that were held: nothing can prove them stored any more, and they go first.
    */
   restamp(): QueuedBatch[] {
-    const unproven = this.#held.splice(0);
-    this.#pending.unshift(...unproven);
+    const unproven = [...this.#held];
+    this.unhold();
     if (this.#identity === null) return unproven;
     this.#epoch += 1;
     this.#nextSequence = 0;
@@ -133,9 +148,14 @@ export class Lane {
     const batches = this.unanswered;
     this.#held.length = 0;
     this.#pending.length = 0;
-    this.abandoned = false;
     this.restamp();
     return batches;
+  }
+
+  #takeHead(batch: QueuedBatch): void {
+    if (this.#pending.shift() !== batch) {
+      throw new Error(`a batch was settled that is not the head of lane ${this.id}`);
+    }
   }
 
   #stamp(batch: QueuedBatch): void {

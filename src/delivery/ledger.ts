@@ -21,7 +21,10 @@ export class Ledger {
   readonly #topic: string;
   readonly #diagnostics: Diagnostics;
   readonly #deadLetters: DeadLetters | null;
-  /** Records not yet settled, by the flush that waits for them. */
+  /**
+   * Records not yet settled, by the flush that waits for them; flushes in their order. A batch belongs
+   * to the flush of its first record: one that was filling at a flush may carry later records too.
+   */
   readonly #outstanding = new Map<number, number>();
   readonly #onSettled = new Set<() => void>();
   #cut = 0;
@@ -37,12 +40,19 @@ export class Ledger {
     return this.#cut;
   }
 
-  /** One record has come in and is in a queue. */
-  received(grownBy: number): void {
+  /** One record has come in, and into a batch that has grown by so many bytes. */
+  received({ cut }: QueuedBatch, grownBy: number): void {
     this.counters.written += 1;
     this.counters.buffered += 1;
     this.counters.bufferedBytes += grownBy;
-    this.#outstanding.set(this.#cut, (this.#outstanding.get(this.#cut) ?? 0) + 1);
+    this.#expect(cut, 1);
+  }
+
+  /** One record of a batch of that flush has moved to another batch, which has grown by so many bytes. */
+  moved(fromCut: number, to: QueuedBatch, grownBy: number): void {
+    this.counters.bufferedBytes += grownBy;
+    this.#expect(to.cut, 1);
+    this.#expect(fromCut, -1);
   }
 
   /** One record has come after close. */
@@ -63,6 +73,12 @@ export class Ledger {
   nextCut(): number {
     this.#cut += 1;
     return this.#cut - 1;
+  }
+
+  /** Whether all records up to that line are settled. */
+  isSettled(cut: number): boolean {
+    for (const first of this.#outstanding.keys()) return first > cut;
+    return true;
   }
 
   /** Records up to that line that are not settled. */
@@ -104,6 +120,7 @@ export class Ledger {
     logAppendTime: number | null,
   ): void {
     this.counters.acknowledged += batch.count;
+    if (batch.possiblyRepeated) this.counters.possiblyRepeated += batch.count;
     this.counters.latency(performance.now() - batch.openedAt);
     batch.settle((index, timestamp) => ({
       kind: 'acknowledged',
@@ -128,7 +145,7 @@ export class Ledger {
     message: string,
   ): void {
     const stamp = batch.stamp;
-    const error = new DeliveryError(code, message, false);
+    const error = new DeliveryError(code, message, batch.uncertain);
     if (this.#keep(batch.records(), { partition, stamp, code, message })) {
       this.counters.deadLettered += batch.count;
       batch.settle(() => ({ kind: 'failed', error }));
@@ -155,6 +172,7 @@ export class Ledger {
   ): void {
     let count = 0;
     let kept = 0;
+    let sent = 0;
     for (const { batch, partition } of batches) {
       const message = `Not delivered at close: ${why}`;
       if (this.#deadLetters) {
@@ -168,6 +186,7 @@ export class Ledger {
       }
       count += batch.count;
       this.counters.unresolved += batch.count;
+      if (batch.uncertain) sent += batch.count;
       const possiblyDelivered = batch.handedOver;
       batch.settle(() => ({
         kind: 'failed',
@@ -178,11 +197,12 @@ export class Ledger {
     if (count === 0) return;
     const place = this.#deadLetters
       ? `${kept} of them are in ${this.#deadLetters.file}.`
-      : 'They are lost; set deadLetter to a directory to keep such records.';
+      : 'They are not kept; set deadLetter to a directory to keep such records.';
+    const doubt = sent === 0 ? '' : ` Sent without an answer, and perhaps stored: ${sent}.`;
     this.#diagnostics.emit(
       'NOT_DELIVERED',
-      `Records for topic ${this.#topic} not delivered at close: ${count}. Why: ${why.replace(/\.$/, '')}. ${place}`,
-      { topic: this.#topic, records: count, kept },
+      `Records for topic ${this.#topic} not delivered at close: ${count}. Why: ${why.replace(/\.$/, '')}.${doubt} ${place}`,
+      { topic: this.#topic, records: count, kept, perhapsStored: sent },
     );
   }
 
@@ -234,10 +254,14 @@ export class Ledger {
     if (batch.handedOver) this.counters.inFlight -= count;
     else this.counters.buffered -= count;
     this.counters.bufferedBytes -= batch.bytes;
-    const left = (this.#outstanding.get(cut) ?? 0) - count;
-    if (left > 0) this.#outstanding.set(cut, left);
-    else this.#outstanding.delete(cut);
+    this.#expect(cut, -count);
     batch.batch.release();
     for (const listener of this.#onSettled) listener();
+  }
+
+  #expect(cut: number, more: number): void {
+    const count = (this.#outstanding.get(cut) ?? 0) + more;
+    if (count > 0) this.#outstanding.set(cut, count);
+    else this.#outstanding.delete(cut);
   }
 }

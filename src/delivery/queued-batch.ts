@@ -9,33 +9,31 @@ interface Waiter {
   readonly timestamp: number;
 }
 
-/** A broker refuses times more than an hour ahead of its clock: they are moved back by as much, again and again. */
-const clockShiftMs = 3_600_000;
-
 export class QueuedBatch {
   readonly batch: Batch;
   /** `performance.now()` when its first record came. */
   readonly openedAt: number;
-  /** Which flush it belongs to: see `Shipper.flush`. */
+  /** The flush that its first record belongs to, and with it the whole batch: see `Ledger`. */
   readonly cut: number;
-  /** Whether its records name their partition themselves. */
-  readonly fixed: boolean;
   /** Set when the batch is handed to its lane; never given to other records. */
   stamp: Stamp | null = null;
   /** It is in a lane, and no longer in a queue. */
   handedOver = false;
   /** An earlier attempt was never answered: the broker may have stored it. */
   uncertain = false;
-  #clockShifts = 0;
+  /** It was sent again without proof that it was not stored: it may be in the topic twice. */
+  possiblyRepeated = false;
+  /** How often times in it were moved back for a broker that found them too far ahead. */
+  clockShifts = 0;
+  #namesPartition = false;
   readonly #levels: (number | null)[] = [];
   /** By the record's place in the batch; in order of time. */
   readonly #waiters = new Map<number, Waiter>();
 
-  constructor(batch: Batch, openedAt: number, cut: number, fixed: boolean) {
+  constructor(batch: Batch, openedAt: number, cut: number) {
     this.batch = batch;
     this.openedAt = openedAt;
     this.cut = cut;
-    this.fixed = fixed;
   }
 
   get count(): number {
@@ -46,33 +44,31 @@ export class QueuedBatch {
     return this.batch.bytes;
   }
 
+  /** Whether a record in it names its partition itself. */
+  get namesPartition(): boolean {
+    return this.#namesPartition;
+  }
+
   append(record: LogRecord, deadline: number): void {
     this.batch.append(record);
-    const { settle, timestamp } = record;
+    const { settle, timestamp, partition, level } = record;
     if (settle) this.#waiters.set(this.#levels.length, { settle, deadline, timestamp });
-    this.#levels.push(record.level);
+    if (partition !== null) this.#namesPartition = true;
+    this.#levels.push(level);
   }
 
   /** Tells whoever waits how each record ended. */
   settle(settlement: (index: number, timestamp: number) => Settlement): void {
-    const shifted = this.#clockShifts * clockShiftMs;
-    for (const [index, { settle, timestamp }] of this.#waiters) {
-      settle(settlement(index, timestamp - shifted));
-    }
+    for (const [index, { settle, timestamp }] of this.#waiters)
+      settle(settlement(index, timestamp));
     this.#waiters.clear();
-  }
-
-  /** Moves all times back by an hour; answers how often that was done. */
-  moveBackAnHour(): number {
-    this.batch.shiftTime(-clockShiftMs);
-    this.#clockShifts += 1;
-    return this.#clockShifts;
   }
 
   /** When the first of those who wait stops waiting; infinite where nobody does. */
   get deadline(): number {
-    for (const waiter of this.#waiters.values()) return waiter.deadline;
-    return Number.POSITIVE_INFINITY;
+    let first = Number.POSITIVE_INFINITY;
+    for (const { deadline } of this.#waiters.values()) first = Math.min(first, deadline);
+    return first;
   }
 
   /** The deadline of the record at `index`. */
@@ -82,10 +78,10 @@ export class QueuedBatch {
 
   /** Tells those whose time is up; the records stay. */
   stopWaiting(now: number, settlement: Settlement): void {
-    for (const [index, waiter] of this.#waiters) {
-      if (waiter.deadline > now) return;
+    for (const [index, { deadline, settle }] of this.#waiters) {
+      if (deadline > now) continue;
       this.#waiters.delete(index);
-      waiter.settle(settlement);
+      settle(settlement);
     }
   }
 
@@ -125,11 +121,28 @@ export class QueuedBatch {
     return parts;
   }
 
+  /**
+   * The same records under the same stamp, with other times: a broker never compares those of a
+   * repeat. This batch's memory is given back.
+   */
+  retimed(driver: Driver, timeOf: (record: LogRecord, index: number) => number): QueuedBatch {
+    const batch = this.#emptied(driver);
+    this.records().forEach((record, index) => {
+      const timestamp = timeOf(record, index);
+      batch.append({ ...record, timestamp }, this.deadlineOf(index));
+    });
+    batch.stamp = this.stamp;
+    this.batch.release();
+    return batch;
+  }
+
   #emptied(driver: Driver): QueuedBatch {
-    const part = new QueuedBatch(driver.newBatch(), this.openedAt, this.cut, this.fixed);
-    part.uncertain = this.uncertain;
-    part.#clockShifts = this.#clockShifts;
+    const part = new QueuedBatch(driver.newBatch(), this.openedAt, this.cut);
     part.handedOver = this.handedOver;
+    part.uncertain = this.uncertain;
+    part.possiblyRepeated = this.possiblyRepeated;
+    part.clockShifts = this.clockShifts;
+    part.#namesPartition = this.#namesPartition;
     return part;
   }
 }

@@ -17,39 +17,48 @@ export class RecordQueue {
   readonly #driver: Driver;
   readonly #sealed: QueuedBatch[] = [];
   #open: QueuedBatch | null = null;
+  #hurried = false;
 
   constructor(driver: Driver) {
     this.#driver = driver;
   }
 
-  /** Adds a record; answers by how many bytes the queue has grown. */
-  append(record: LogRecord, limits: BatchLimits, cut: number, deadline: number): number {
-    const fixed = record.partition !== null;
+  /** Adds a record. Answers the batch that it went into. */
+  append(record: LogRecord, limits: BatchLimits, cut: number, deadline: number): QueuedBatch {
     const full = this.#open;
-    if (full && (full.fixed !== fixed || full.cut !== cut || !fits(record, full, limits))) {
-      this.seal();
-    }
-    this.#open ??= new QueuedBatch(this.#driver.newBatch(), performance.now(), cut, fixed);
+    // A batch belongs to the flush of its first record: an earlier flush must not wait for a later batch in vain.
+    if (full && (full.cut > cut || !fits(record, full, limits))) this.seal();
+    this.#open ??= new QueuedBatch(this.#driver.newBatch(), performance.now(), cut);
     const open = this.#open;
-    const before = open.count === 0 ? 0 : open.bytes;
     open.append(record, deadline);
     if (open.count >= limits.maxRecords || open.bytes >= limits.maxBytes) this.seal();
-    return open.bytes - before;
+    return open;
   }
 
-  /** Closes the batch that is filling: it goes out as soon as a lane is free. */
+  /** Bytes of the batch that is filling. */
+  get openBytes(): number {
+    return this.#open?.bytes ?? 0;
+  }
+
+  /** Closes the batch that is filling. */
   seal(): void {
     if (this.#open) this.#sealed.push(this.#open);
     this.#open = null;
+    this.#hurried = false;
+  }
+
+  /** The batch that is filling goes out as soon as a lane is free. Until then it goes on filling. */
+  hurry(): void {
+    this.#hurried = this.#open !== null;
   }
 
   /** When there will be something to take (`performance.now()` milliseconds); infinite when empty. */
   readyAt(lingerMs: number): number {
-    if (this.#sealed.length > 0) return 0;
+    if (this.#sealed.length > 0 || this.#hurried) return 0;
     return this.#open ? this.#open.openedAt + lingerMs : Number.POSITIVE_INFINITY;
   }
 
-  /** The oldest batch that is full or has waited long enough. */
+  /** The oldest batch that is full, hurried, or has waited long enough. */
   take(now: number, lingerMs: number): QueuedBatch | null {
     if (this.readyAt(lingerMs) > now) return null;
     if (this.#sealed.length === 0) this.seal();

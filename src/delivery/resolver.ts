@@ -11,8 +11,30 @@ import { judge, type Verdict } from './stamps.ts';
 /** A broker that finds a time too far ahead is offered it so many hours earlier at the most. */
 const maxClockShifts = 48;
 
-/** An election or a coordinator that loads takes this many attempts: nobody needs to read of it. */
+/** A broker refuses times more than an hour ahead of its clock (`message.timestamp.after.max.ms`). */
+const clockShiftMs = 3_600_000;
+
+/** A refused time this long ago is refused for its age, and an earlier one would be too, in milliseconds. */
+const oldMs = 24 * 3_600_000;
+
+/** An election, a coordinator that loads, a topic just made: they take some attempts, and nobody needs to read of it. */
 const passingAttempts = 3;
+const passing: ReadonlySet<Failure['code']> = new Set([
+  'BROKER_ERROR',
+  'BROKER_THROTTLED',
+  'TOPIC_UNKNOWN',
+]);
+
+type Refusal = 'RECORD_TOO_LARGE' | 'RECORD_INVALID';
+
+/** What is to be resolved: `batch` is the head of `lane`, and was sent to `broker`. */
+interface Case {
+  readonly lane: Lane;
+  readonly batch: QueuedBatch;
+  readonly broker: number;
+  /** No attempt before this (`performance.now()` milliseconds). */
+  readonly retryAt: number;
+}
 
 export interface ResolverOptions {
   readonly topic: string;
@@ -23,6 +45,8 @@ export interface ResolverOptions {
   readonly retry: Required<RetryOptions>;
   readonly onFenced: () => void;
   readonly onStaleTopology: () => void;
+  /** True once nothing may be settled any more. */
+  readonly stopped: () => boolean;
 }
 
 export class Resolver {
@@ -34,45 +58,33 @@ export class Resolver {
     this.#options = options;
   }
 
-  /** Settles `batch`, the head of `lane`, or prepares its next attempt, not before `retryAt`. */
-  async resolve(
-    lane: Lane,
-    batch: QueuedBatch,
-    broker: number,
-    outcome: Outcome,
-    retryAt: number,
-  ): Promise<void> {
+  /** Settles a batch, or prepares its next attempt. Answers a promise only where the leader has to be asked first. */
+  resolve(at: Case, outcome: Outcome): Promise<void> | null {
+    const { lane, batch } = at;
     switch (outcome.kind) {
       case 'acknowledged':
         this.#acknowledged(lane, batch, outcome.baseOffset, outcome.logAppendTime);
-        return;
+        return null;
       case 'tooLarge':
-        this.#options.intake.learnLimit(batch.bytes);
-        if (!batch.uncertain || !batch.stamp) this.#halve(lane, batch, 'RECORD_TOO_LARGE', outcome);
-        else await this.#askAboutTooLarge(lane, batch, broker, outcome, retryAt);
-        return;
+        if (batch.count > 1) this.#options.intake.learnLimit(batch.bytes);
+        return this.#refused(at, outcome, 'RECORD_TOO_LARGE');
       case 'invalid':
-        this.#halve(lane, batch, 'RECORD_INVALID', outcome);
-        return;
+        return this.#refused(at, outcome, 'RECORD_INVALID');
       case 'clock':
-        this.report(lane, outcome, lane.attempt);
-        if (batch.moveBackAnHour() > maxClockShifts) {
-          this.#halve(lane, batch, 'RECORD_INVALID', outcome);
-        }
-        return;
+        return this.#refusedForTime(at, outcome);
       case 'sequenceLost':
-        await this.#askAboutLostSequence(lane, batch, broker, outcome, retryAt);
-        return;
+        return this.#askAboutLostSequence(at, outcome);
       case 'fenced':
         this.#options.onFenced();
-        return;
+        return null;
       case 'unknown':
         batch.uncertain = true;
         if (!batch.stamp) this.#mayRepeat(lane, batch);
         break;
       default:
     }
-    this.#tryAgain(lane, outcome, retryAt);
+    this.#tryAgain(at, outcome);
+    return null;
   }
 
   /**
@@ -82,22 +94,23 @@ export class Resolver {
   report(lane: Lane | null, { code, message }: Failure, attempt: number): void {
     const { topic, diagnostics } = this.#options;
     this.lastFailure = message;
-    if (code === 'BROKER_ERROR' && attempt < passingAttempts) return;
-    if (code !== null) diagnostics.emit(code, message, { topic, partition: lane?.id ?? null });
+    if (code === null || (passing.has(code) && attempt < passingAttempts)) return;
+    diagnostics.emit(code, message, { topic, partition: lane?.id ?? null });
   }
 
   #acknowledged(
     lane: Lane,
     batch: QueuedBatch,
-    baseOffset: bigint,
+    baseOffset: bigint | null,
     logAppendTime: number | null,
   ): void {
-    const { ledger } = this.#options;
-    for (const held of lane.acknowledgeHead()) ledger.acknowledged(held, lane.id, null, null);
+    const { ledger, intake } = this.#options;
+    intake.unlearnLimit(batch.bytes);
+    for (const held of lane.acknowledge(batch)) ledger.acknowledged(held, lane.id, null, null);
     ledger.acknowledged(batch, lane.id, baseOffset, logAppendTime);
   }
 
-  #tryAgain(lane: Lane, failure: Failure, retryAt: number): void {
+  #tryAgain({ lane, retryAt }: Case, failure: Failure): void {
     this.report(lane, failure, lane.attempt);
     this.#options.ledger.counters.retries += 1;
     lane.attempt += 1;
@@ -105,25 +118,66 @@ export class Resolver {
     if (failure.staleTopology) this.#options.onStaleTopology();
   }
 
-  /** Halves find the record at fault; one that stands alone is given up. */
-  #halve(
-    lane: Lane,
-    batch: QueuedBatch,
-    code: 'RECORD_TOO_LARGE' | 'RECORD_INVALID',
-    { message }: Failure,
-  ): void {
+  /** The broker takes the batch neither now nor later: size and content are checked before repeats. */
+  #refused(at: Case, failure: Failure, code: Refusal): Promise<void> | null {
+    const { batch } = at;
+    if (batch.uncertain && batch.stamp) return this.#askAboutRefused(at, failure, code);
+    this.#setAside(at, failure, code);
+    return null;
+  }
+
+  /** Of records at fault that the broker names, it is rid at once; else halves find them. */
+  #setAside({ lane, batch }: Case, failure: Failure, code: Refusal): void {
     const { driver, ledger } = this.#options;
-    if (batch.count === 1) {
-      ledger.undeliverable(batch, lane.id, code, message);
-      lane.removeHead();
+    const named = new Set(failure.recordIndexes);
+    if (batch.count === 1 || named.size >= batch.count) {
+      ledger.undeliverable(batch, lane.id, code, failure.message);
+      lane.remove(batch);
       this.#restamp(lane);
       return;
     }
     const before = batch.bytes;
     const middle = batch.count >> 1;
-    const [first, second] = batch.divide(driver, (_, index) => index < middle);
+    const [first, second] = batch.divide(driver, (_, index) =>
+      named.size > 0 ? named.has(index) : index < middle,
+    );
     ledger.resized(before, first, second);
-    lane.split(first, second);
+    if (named.size === 0) {
+      lane.split(batch, [first, second]);
+      return;
+    }
+    // The others are fewer than the stamp was for.
+    lane.split(batch, [second]);
+    ledger.undeliverable(first, lane.id, code, failure.message);
+    this.#restamp(lane);
+  }
+
+  /**
+   * A broker that finds times too far ahead gets the same records under the same stamp again, those
+   * times an hour earlier; one that finds them too old gets them no more.
+   */
+  #refusedForTime(at: Case, failure: Failure): Promise<void> | null {
+    const { lane, batch } = at;
+    const { driver, ledger } = this.#options;
+    const named = new Set(failure.recordIndexes);
+    const isNamed = (index: number): boolean => named.size === 0 || named.has(index);
+    const old = Date.now() - oldMs;
+    const tooOld = batch
+      .records()
+      .some((record, index) => isNamed(index) && record.timestamp < old);
+    if (tooOld || batch.clockShifts >= maxClockShifts) {
+      return this.#refused(at, failure, 'RECORD_INVALID');
+    }
+    this.report(lane, failure, lane.attempt);
+    ledger.counters.retries += 1;
+    const before = batch.bytes;
+    const again = batch.retimed(driver, ({ timestamp }, index) =>
+      isNamed(index) ? timestamp - clockShiftMs : timestamp,
+    );
+    again.clockShifts += 1;
+    ledger.resized(before, again);
+    lane.replace(batch, again);
+    return null;
   }
 
   #restamp(lane: Lane): void {
@@ -131,14 +185,11 @@ export class Resolver {
   }
 
   /** The broker calls the batch's sequence out of order: its leader is asked what it knows. */
-  async #askAboutLostSequence(
-    lane: Lane,
-    batch: QueuedBatch,
-    broker: number,
-    failure: Failure,
-    retryAt: number,
-  ): Promise<void> {
-    switch (await this.#verdict(lane, batch, broker)) {
+  async #askAboutLostSequence(at: Case, failure: Failure): Promise<void> {
+    const { lane, batch } = at;
+    const verdict = await this.#verdict(at);
+    if (this.#options.stopped()) return;
+    switch (verdict) {
       case 'fenced':
         this.#options.onFenced();
         return;
@@ -155,56 +206,62 @@ export class Resolver {
       default:
       // Stored, or next, or no answer: the same stamp again settles it.
     }
-    this.#tryAgain(lane, failure, retryAt);
+    this.#tryAgain(at, failure);
   }
 
-  /** Size is checked before repeats: a batch that is too large now may have been stored by an attempt without an answer. */
-  async #askAboutTooLarge(
-    lane: Lane,
-    batch: QueuedBatch,
-    broker: number,
-    failure: Failure,
-    retryAt: number,
-  ): Promise<void> {
-    switch (await this.#verdict(lane, batch, broker)) {
+  /** A batch that is refused now may have been stored by an attempt without an answer. */
+  async #askAboutRefused(at: Case, failure: Failure, code: Refusal): Promise<void> {
+    const { lane, batch } = at;
+    const verdict = await this.#verdict(at);
+    if (this.#options.stopped()) return;
+    switch (verdict) {
       case 'fenced':
         this.#options.onFenced();
         return;
       case 'stored':
-        lane.hold();
+        lane.hold(batch);
+        lane.retryAt = at.retryAt;
         return;
       case undefined:
-        this.#tryAgain(lane, failure, retryAt);
+        this.#tryAgain(at, failure);
         return;
       case 'restamp':
+        // Not stored for certain: its next refusal, under the new stamp, needs no question.
+        batch.uncertain = false;
         this.#restamp(lane);
-        break;
+        this.#tryAgain(at, failure);
+        return;
       case 'forgotten':
         this.#mayRepeat(lane, batch);
         break;
+      case 'send-again':
+        batch.uncertain = false;
+        break;
       default:
-      // Not stored, or not told: halves of a batch that was stored are out of order, and judged then.
+      // Nobody may ask: parts of a batch that was stored are out of order, and judged then.
     }
-    batch.uncertain = false;
-    this.#halve(lane, batch, 'RECORD_TOO_LARGE', failure);
+    this.#setAside(at, failure, code);
   }
 
   /** Undefined where the leader did not answer. */
-  async #verdict(lane: Lane, batch: QueuedBatch, broker: number): Promise<Verdict | undefined> {
+  async #verdict({ lane, batch, broker }: Case): Promise<Verdict | undefined> {
     if (!batch.stamp) return 'send-again';
     const { driver } = this.#options;
     const answer = await driver.lastStamp(broker, lane.id, batch.stamp.producerId);
     if (!answer.ok) {
       this.report(lane, answer, lane.attempt);
+      if (answer.staleTopology) this.#options.onStaleTopology();
       return undefined;
     }
     const { permitted, known } = answer.value;
     return judge(batch.stamp, batch.count, permitted ? known : undefined, lane.acknowledged);
   }
 
+  /** Says it once a batch; the records are counted when they are acknowledged. */
   #mayRepeat(lane: Lane, batch: QueuedBatch): void {
-    const { topic, ledger, diagnostics } = this.#options;
-    ledger.counters.possiblyRepeated += batch.count;
+    if (batch.possiblyRepeated) return;
+    const { topic, diagnostics } = this.#options;
+    batch.possiblyRepeated = true;
     diagnostics.emit(
       'POSSIBLY_REPEATED',
       `Records for partition ${lane.id} of topic ${topic} sent again without proof that they were not stored: ${batch.count}. They may be there twice. The headers source-id and source-seq (sourceHeaders: true) tell repeats apart.`,

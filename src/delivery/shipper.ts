@@ -98,7 +98,7 @@ export class Shipper {
    */
   async flush(options: { readonly timeoutMs?: number } = {}): Promise<FlushResult> {
     const cut = this.#ledger.nextCut();
-    this.#intake.seal();
+    this.#intake.hurry();
     this.#dispatcher.pump();
     await this.#settled(cut, options.timeoutMs ?? this.#options.closeTimeoutMs);
     return this.#result(this.#ledger.pending(cut));
@@ -123,8 +123,9 @@ export class Shipper {
     if (this.#expiry) clearTimeout(this.#expiry);
     const left = this.#dispatcher.stop();
     const pending = left.reduce((sum, { batch }) => sum + batch.count, 0);
-    this.#ledger.unresolved(left, this.#dispatcher.lastFailure);
+    // First, since sockets may still be writing what is settled, and given back, here.
     await this.#options.driver.close();
+    this.#ledger.unresolved(left, this.#dispatcher.lastFailure);
     return this.#result(pending);
   }
 
@@ -135,7 +136,7 @@ export class Shipper {
 
   /** The timeout is the one timer of delivery that keeps the process alive. */
   async #settled(cut: number, timeoutMs: number): Promise<void> {
-    const over = (): boolean => this.#ledger.pending(cut) === 0 || this.#dispatcher.fenced;
+    const over = (): boolean => this.#ledger.isSettled(cut) || this.#dispatcher.fenced;
     if (over()) return;
     await new Promise<void>((resolve) => {
       const end = (): void => {

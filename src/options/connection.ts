@@ -121,7 +121,7 @@ function resolveTls(given: boolean | TlsOptions, env: Environment): TlsConnectio
     ...(ca !== undefined && { ca: pem(options.ca ? 'tls.ca' : 'DIASPORA_CA_FILE', ca) }),
     ...(options.cert !== undefined && { cert: pem('tls.cert', options.cert) }),
     ...(options.key !== undefined && { key: pem('tls.key', options.key) }),
-    ...(options.pfx !== undefined && { pfx: read('tls.pfx', options.pfx) }),
+    ...(options.pfx !== undefined && { pfx: read('tls.pfx', options.pfx, 'no readable file') }),
     ...(options.passphrase !== undefined && { passphrase: options.passphrase }),
     ...(options.servername !== undefined && { servername: options.servername }),
     ...(options.rejectUnauthorized !== undefined && {
@@ -131,16 +131,30 @@ function resolveTls(given: boolean | TlsOptions, env: Environment): TlsConnectio
 }
 
 function pem(option: string, value: string): string {
-  return value.includes('-----BEGIN ') ? value : read(option, value).toString('latin1');
+  if (value.includes('-----BEGIN ')) return value;
+  return read(option, value, 'neither PEM text ("-----BEGIN …") nor a readable file').toString(
+    'latin1',
+  );
 }
 
-function read(option: string, path: string): Buffer {
+/** Throws a `ConfigurationError` that names the path only where it can be nothing else: `value` may be the secret itself. */
+function read(option: string, value: string, unlike: string): Buffer {
   try {
-    return readFileSync(path);
-  } catch (cause) {
-    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-    throw new ConfigurationError(`${option}: cannot read the file ${path} (${reason}).`, option);
+    return readFileSync(value);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : 'no code';
+    const why = looksLikePath(value) ? `cannot read the file ${value}` : `the value is ${unlike}`;
+    throw new ConfigurationError(`${option}: ${why} (${code}).`, option);
   }
+}
+
+/** Base64, of which keys are made, has no dots; and a key of its shortest form is longer than this. */
+function looksLikePath(value: string): boolean {
+  return (
+    value.length <= 200 &&
+    /^[^\r\n]+$/.test(value) &&
+    /^(\.{0,2}[\\/]|~[\\/]|[a-z]:[\\/])|\.(pem|crt|cer|key|der|p12|pfx)$/i.test(value)
+  );
 }
 
 function brokers(

@@ -1,11 +1,15 @@
 /** The sentence that refuses a value. */
 import { ConfigurationError } from '../errors.ts';
 
-/** `Option "x" takes this, got that.` A name in capitals is an environment variable; secrets are not shown. */
+/** `Option "x" takes this, got that.` A name in capitals is an environment variable; what may be a secret is not shown. */
 export function refusal(option: string, takes: string, got: unknown): ConfigurationError {
-  const secret = /refreshToken$|secret|password|passphrase|\.key$|\.cert$/i.test(option);
+  const secret = /^(auth|tls)$|refreshToken$|secret|password|passphrase|^tls\./i.test(option);
   const seen =
-    got === undefined ? 'nothing' : secret ? `a value of type ${typeof got}` : shown(got);
+    got === undefined
+      ? 'nothing'
+      : secret
+        ? `a value of type ${got === null ? 'null' : typeof got}`
+        : shown(got);
   const subject = /^[A-Z_]+$/.test(option)
     ? `Environment variable ${option}`
     : `Option "${option}"`;

@@ -155,7 +155,8 @@ export function parseConsumer(options: unknown): ConsumerOptions {
 
 function parse<Schema extends z.ZodObject>(schema: Schema, options: unknown): z.infer<Schema> {
   if (options !== undefined && (typeof options !== 'object' || options === null)) {
-    throw new ConfigurationError(`Options must be an object, got ${shown(options)}.`);
+    const got = typeof options === 'string' ? 'a string' : shown(options);
+    throw new ConfigurationError(`Options must be an object, got ${got}.`);
   }
   const result = schema.safeParse(withoutUndefined(options ?? {}));
   if (result.success) return result.data;

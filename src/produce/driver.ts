@@ -74,10 +74,7 @@ export class KafkaDriver implements Driver {
     try {
       const { topicId, partitions } = await this.#cluster.metadata(this.#topic);
       this.#topicId = topicId;
-      const sorted = partitions
-        .map(({ id, leader }) => ({ id, leader }))
-        .sort((one, other) => one.id - other.id);
-      return { ok: true, value: { topicId, partitions: sorted } };
+      return { ok: true, value: { topicId, partitions } };
     } catch (error) {
       const failure = failureOfError(error, this.#target);
       if (!isBrokerError(error, code.topicAuthorizationFailed)) return { ok: false, ...failure };

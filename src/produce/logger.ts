@@ -1,36 +1,22 @@
 /** `DiasporaLogger`: sends single records to any topic, and tells of each what became of it. */
 import type { Stats } from '../delivery/counters.ts';
-import type { Header } from '../delivery/driver.ts';
 import type { Settlement } from '../delivery/record.ts';
 import { type FlushResult, Shipper } from '../delivery/shipper.ts';
 import { createDiagnostics, type Diagnostics } from '../diagnostics.ts';
 import { DeliveryError } from '../errors.ts';
-import {
-  isTopic,
-  type ProducerOptions,
-  type ResolvedProducer,
-  resolveProducer,
-} from '../options.ts';
+import { type ProducerOptions, type ResolvedProducer, resolveProducer } from '../options.ts';
 import { type ClusterConnection, openCluster } from './connect.ts';
 import { KafkaDriver } from './driver.ts';
 import { KeepAlive } from './keep-alive.ts';
+import { outgoingRecord, type SendOptions } from './outgoing-record.ts';
 
-/** What goes with a record's value. */
-export interface SendOptions {
-  /** Records of one key go to one partition, in their order, as Java's default partitioner has it. Default none. */
-  readonly key?: string | Uint8Array | null;
-  readonly headers?: Readonly<Record<string, string | Uint8Array>>;
-  /** Default: by the key, else in rotation. */
-  readonly partition?: number;
-  /** Event time in whole milliseconds since the epoch. Default now. */
-  readonly timestamp?: number;
-}
+export type { SendOptions } from './outgoing-record.ts';
 
 /** Where an acknowledged record is. */
 export interface RecordMetadata {
   readonly topic: string;
   readonly partition: number;
-  /** Null in the one case where the brokers prove that the record is stored without telling where: `docs/delivery.md`. */
+  /** Null in the one case where the brokers prove that the record is stored without telling where: `docs/architecture.md`. */
   readonly offset: bigint | null;
   /** As stored, in milliseconds since the epoch: the broker's own where the topic uses LogAppendTime. */
   readonly timestamp: number;
@@ -71,22 +57,9 @@ export class DiasporaLogger implements AsyncDisposable {
    */
   send(topic: string, value: unknown, options: SendOptions = {}): Promise<RecordMetadata> {
     const sent = new Promise<RecordMetadata>((resolve, reject) => {
-      const { key = null, headers = {}, partition = null, timestamp = Date.now() } = options;
       if (this.#closing) throw new DeliveryError('CLOSED', 'The logger is closed.', false);
-      if (!isTopic(topic)) throw invalid(`Kafka can have no topic named ${JSON.stringify(topic)}`);
-      if (partition !== null && !isWhole(partition)) {
-        throw invalid('partition must be a whole number from 0');
-      }
-      if (!isWhole(timestamp))
-        throw invalid('timestamp must be whole milliseconds since the epoch');
       const record = {
-        key: key === null ? null : contentOf(key),
-        value: encoded(value),
-        headers: Object.entries(headers).map(
-          ([name, content]): Header => [name, contentOf(content)],
-        ),
-        timestamp,
-        partition,
+        ...outgoingRecord(topic, value, options),
         level: null,
         settle: (settlement: Settlement) => {
           this.#keepAlive.release();
@@ -127,7 +100,7 @@ export class DiasporaLogger implements AsyncDisposable {
   async partitionsFor(topic: string): Promise<number[]> {
     const asked = this.#connection.cluster.metadata(topic);
     const { partitions } = await this.#keepAlive.during(asked);
-    return partitions.map(({ id }) => id).sort((one, other) => one - other);
+    return partitions.map(({ id }) => id);
   }
 
   /** Whether there is a connection to a broker, signed in. */
@@ -181,32 +154,4 @@ export class DiasporaLogger implements AsyncDisposable {
     this.#shippers.set(topic, shipper);
     return shipper;
   }
-}
-
-function encoded(value: unknown): string | Buffer | null {
-  if (value === null) return null;
-  if (typeof value === 'string' || value instanceof Uint8Array) return contentOf(value);
-  let json: string | undefined;
-  try {
-    json = JSON.stringify(value);
-  } catch (cause) {
-    throw invalid('The value cannot be written as JSON', cause);
-  }
-  if (json === undefined)
-    throw invalid(`A value of type ${typeof value} cannot be written as JSON`);
-  return json;
-}
-
-function contentOf(content: string | Uint8Array): string | Buffer {
-  if (typeof content === 'string' || Buffer.isBuffer(content)) return content;
-  if (content instanceof Uint8Array) {
-    return Buffer.from(content.buffer, content.byteOffset, content.byteLength);
-  }
-  throw invalid('Keys and headers must be strings or bytes');
-}
-
-const isWhole = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
-
-function invalid(message: string, cause?: unknown): DeliveryError {
-  return new DeliveryError('RECORD_INVALID', `${message}.`, false, { cause });
 }

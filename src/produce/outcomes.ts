@@ -138,7 +138,11 @@ export function outcomeOfAnswer(
     const time = Number(logAppendTime);
     // A repeat is answered with the latest time of the batch that is stored, whoever set it.
     const records = time < 0 || time === maxTimestamp;
-    return { kind: 'acknowledged', baseOffset, logAppendTime: records ? null : time };
+    return {
+      kind: 'acknowledged',
+      baseOffset: baseOffset < 0n ? null : baseOffset,
+      logAppendTime: records ? null : time,
+    };
   }
   const meaning = meaningOf(errorCode);
   // The first of the thoughts above.
@@ -180,20 +184,21 @@ export function failureOf(
   answer: Pick<ProducePartitionReply, 'errorCode'> & Partial<ProducePartitionReply>,
   target: Target,
 ): Failure {
-  const { errorCode, errorMessage = null, recordErrors, partition } = answer;
+  const { errorCode, errorMessage = null, recordErrors = [], partition } = answer;
   const { code, says, staleTopology } = meaningOf(errorCode);
   const { code: name, staleMetadata } = brokerErrorInfo(errorCode);
   const where = partition === undefined ? '' : `, partition ${partition}`;
   const what =
     says?.(target, partition) ??
     `The broker answers with an error for topic ${target.topic}${where}`;
-  const [refused] = recordErrors ?? [];
+  const [refused] = recordErrors;
   const words = refused ? `record ${refused.index}: ${refused.message ?? 'invalid'}` : errorMessage;
   const named = words === null ? `${name} ${errorCode}` : `${name} ${errorCode}: ${words}`;
   return {
     code,
     message: `${what} (${named}).`,
     ...((staleTopology || staleMetadata) && { staleTopology: true }),
+    ...(refused && { recordIndexes: recordErrors.map(({ index }) => index) }),
   };
 }
 

@@ -129,12 +129,6 @@ export class RecordBatch implements Batch {
     });
   }
 
-  shiftTime(milliseconds: number): void {
-    this.#baseTimestamp += milliseconds;
-    this.#maxTimestamp += milliseconds;
-    this.#sealed = null;
-  }
-
   /**
    * Compresses the records, once, for every later `seal`. `none` undoes it. Where the records get no
    * smaller they stay as they are. Rejects where this Node lacks the codec.

@@ -59,17 +59,19 @@ export class VarintReader {
 
   /** Throws a RangeError where the buffer ends within the number, or the number is no safe integer. */
   next(): number {
-    let value = 0n;
-    for (let shift = 0n; shift < 70n; shift += 7n) {
-      const byte = this.#buffer.readUInt8(this.offset++);
-      value |= BigInt(byte & 127) << shift;
-      if (byte < 128) {
-        const number = Number((value >> 1n) ^ -(value & 1n));
-        if (!Number.isSafeInteger(number)) break;
-        return number;
-      }
+    let byte = this.#buffer.readUInt8(this.offset++);
+    const negative = (byte & 1) === 1;
+    // Without its sign, lest the sum outgrow 53 bits while the number does not.
+    let magnitude = (byte & 127) >> 1;
+    for (let scale = 2 ** 6; byte > 127 && scale <= 2 ** 62; scale *= 2 ** 7) {
+      byte = this.#buffer.readUInt8(this.offset++);
+      magnitude += (byte & 127) * scale;
     }
-    throw new RangeError('A varint is longer than a safe integer');
+    const number = negative ? -magnitude - 1 : magnitude;
+    if (byte > 127 || !Number.isSafeInteger(number)) {
+      throw new RangeError('A varint is longer than a safe integer');
+    }
+    return number;
   }
 
   /** The next so many bytes, as a view; null for a length of −1. */

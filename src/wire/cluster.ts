@@ -1,4 +1,5 @@
 /** The brokers of one cluster: one connection each, made when it is needed, and where topics are led. */
+import { performance } from 'node:perf_hooks';
 import { createSecureContext, type ConnectionOptions as TlsOptions } from 'node:tls';
 import { type DiagnosticCode, type Diagnostics, diagnosticCodes } from '../diagnostics.ts';
 import {
@@ -11,6 +12,7 @@ import type { Api } from './api.ts';
 import { addressText, type BrokerAddress } from './broker-address.ts';
 import type { Connection } from './connection.ts';
 import { brokerError } from './error-table.ts';
+import { LastingFailures } from './lasting-failures.ts';
 import { openConnection } from './open-connection.ts';
 import { OpenSockets } from './open-sockets.ts';
 import { type MetadataReply, metadata as metadataApi } from './requests/metadata.ts';
@@ -44,7 +46,7 @@ export interface TopicMetadata {
   readonly partitions: readonly { readonly id: number; readonly leader: number | null }[];
 }
 
-/** Metadata is small and fast: a broker that does not answer it within so many milliseconds is not worth waiting for. */
+/** Metadata is small and fast: a broker that does not answer it in so many milliseconds, once it is its turn, is not worth waiting for. */
 const metadataTimeoutMs = 10_000;
 /** Refusals by a broker; other failures to sign in are the token source's, and said by it. */
 const brokersOwn: ReadonlySet<string> = new Set(['TOKEN_REFUSED_BY_BROKER', 'SIGN_IN_REFUSED']);
@@ -55,6 +57,8 @@ const knownBrokersTried = 4;
 interface Slot {
   readonly address: BrokerAddress;
   readonly abort: AbortController;
+  /** `performance.now()` at the start of the attempt. */
+  readonly startedAt: number;
   readonly opening: Promise<Connection>;
   connection: Connection | null;
   /** Whether a request asked for this broker, rather than for any. */
@@ -66,6 +70,7 @@ export class Cluster {
   readonly #options: ClusterOptions;
   readonly #tls: TlsOptions | null;
   readonly #sockets = new OpenSockets();
+  readonly #failures = new LastingFailures();
   readonly #slots = new Map<string, Slot>();
   #brokers: ReadonlyMap<number, BrokerAddress> = new Map();
   #race: Promise<Connection> | null = null;
@@ -115,7 +120,9 @@ export class Cluster {
   ): Promise<Reply> {
     const { timeoutMs = this.#options.requestTimeoutMs } = options;
     const connection = broker === null ? await this.#any() : await this.#leader(broker);
-    return connection.request(api, body, { timeoutMs });
+    const reply = await connection.request(api, body, { timeoutMs });
+    this.#failures.answered(connection.broker);
+    return reply;
   }
 
   /** Destroys every connection and resolves when all are gone. Outstanding requests reject. */
@@ -167,7 +174,7 @@ export class Cluster {
       const errors: unknown[] = error instanceof AggregateError ? error.errors : [error];
       if (this.#ended) throw closedError();
       slots.forEach((slot, index) => {
-        if (!slot.named) this.#report(errors[index], slot.address);
+        if (!slot.named) this.#report(errors[index], slot);
       });
       throw mostTelling(errors);
     }
@@ -182,6 +189,7 @@ export class Cluster {
     const slot: Slot = {
       address,
       abort,
+      startedAt: performance.now(),
       opening: this.#open(address, abort.signal).then(
         (connection) => {
           slot.connection = connection;
@@ -190,7 +198,7 @@ export class Cluster {
         },
         (error: unknown) => {
           this.#forget(slot);
-          if (slot.named && !this.#ended) this.#report(error, address);
+          if (slot.named && !this.#ended) this.#report(error, slot);
           throw error;
         },
       ),
@@ -216,8 +224,10 @@ export class Cluster {
       sockets: this.#sockets,
       signal,
       // Until it is ready its failures are thrown, and said by whoever waits for it.
-      report: (...event) => {
-        if (ready) diagnostics.emit(...event);
+      report: (code, message, detail, waitedMs = 0) => {
+        if (ready && this.#failures.failed(address, code, waitedMs)) {
+          diagnostics.emit(code, message, detail);
+        }
       },
       announce: (...event) => diagnostics.emit(...event),
     });
@@ -240,10 +250,11 @@ export class Cluster {
     if (this.#slots.get(key) === slot) this.#slots.delete(key);
   }
 
-  /** Says a failure to connect, unless it is one that the token source has said itself. */
-  #report(error: unknown, address: BrokerAddress): void {
+  /** Says a failure to connect, unless it may yet pass or is one that the token source has said itself. */
+  #report(error: unknown, { address, startedAt }: Slot): void {
     if (!(error instanceof DiasporaError) || !isDiagnosticCode(error.code)) return;
     if (error instanceof AuthenticationError && !brokersOwn.has(error.code)) return;
+    if (!this.#failures.failed(address, error.code, performance.now() - startedAt)) return;
     this.#options.diagnostics.emit(error.code, error.message, { ...address });
   }
 

@@ -8,6 +8,8 @@ export interface Reason {
   readonly code: DiagnosticCode;
   readonly message: string;
   readonly cause?: unknown;
+  /** How long the broker was waited for, in milliseconds. Absent where it failed at once. */
+  readonly waitedMs?: number;
 }
 
 /** How far a connection had come. */

@@ -1,7 +1,7 @@
 /** One connection to one broker: requests out, replies matched to them, and everything settled exactly once. */
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import type { Diagnostics } from '../diagnostics.ts';
+import type { DiagnosticCode, DiagnosticDetail } from '../diagnostics.ts';
 import { ConnectionError, type DiasporaError } from '../errors.ts';
 import type { Api } from './api.ts';
 import { addressText, type BrokerAddress } from './broker-address.ts';
@@ -12,6 +12,7 @@ import {
   socketFailure,
   wantsTls,
 } from './connect-failure.ts';
+import { deadline } from './deadline.ts';
 import { brokerErrorInfo } from './error-table.ts';
 import { FrameLengthError, FrameReader } from './frame-reader.ts';
 import { decodeReply, encodeRequest } from './request-frame.ts';
@@ -26,6 +27,14 @@ const maxBytesInFlight = 32 * 2 ** 20;
 /** What brokers log as the client's software (KIP-511). The version is the package's. */
 export const software = { softwareName: 'diaspora-logger', softwareVersion: '0.1.0' } as const;
 
+/** Says something about the connection to the operator. `waitedMs` is how long the broker was waited for in vain. */
+export type ReportConnection = (
+  code: DiagnosticCode,
+  message: string,
+  detail?: DiagnosticDetail,
+  waitedMs?: number,
+) => void;
+
 export interface ConnectionOptions {
   readonly socket: Socket;
   readonly broker: BrokerAddress;
@@ -34,11 +43,15 @@ export interface ConnectionOptions {
   /** Whether a sign-in comes first: for the hint where a broker hangs up on one that does not. */
   readonly signsIn: boolean;
   /** What the connection has to say once it is in use. Failures while it opens are said by whoever opens it. */
-  readonly report: Diagnostics['emit'];
+  readonly report: ReportConnection;
 }
 
 export interface RequestOptions {
-  /** Deadline from the call to the reply, in milliseconds. */
+  /**
+   * Milliseconds to wait for the reply, from when every earlier request is answered: a broker serves
+   * one request of a connection after the other, and may hold a Produce for its replicas. Before
+   * that, milliseconds from the call until it must have been sent.
+   */
   readonly timeoutMs: number;
   /** Sign-in passes the gate that holds everything else. Default false. */
   readonly urgent?: boolean;
@@ -49,8 +62,10 @@ interface Pending {
   readonly name: string;
   readonly chunks: readonly Buffer[];
   readonly bytes: number;
+  readonly timeoutMs: number;
   sent: boolean;
-  timer: NodeJS.Timeout | undefined;
+  /** Ends the wait to be sent. */
+  stopWaiting: () => void;
   /** Settles with the reply, and answers for how long the broker wants silence. Throws where the reply is malformed. */
   accept(frame: Buffer): number;
   reject(error: Error): void;
@@ -66,6 +81,9 @@ export class Connection {
   readonly #frames = new FrameReader(maxReplyBytes);
   readonly #inFlight = new Map<number, Pending>();
   #queue: Pending[] = [];
+  /** The oldest request in flight, whose time runs. */
+  #head: Pending | undefined;
+  #stopHead: () => void = () => {};
   #bytesInFlight = 0;
   #versions: ReadonlyMap<number, VersionRange> = new Map();
   #nextId = 0;
@@ -185,8 +203,9 @@ export class Connection {
         name: api.name,
         chunks,
         bytes,
+        timeoutMs,
         sent: false,
-        timer: undefined,
+        stopWaiting: () => {},
         accept: (frame) => {
           const reply = decodeReply(api, version, frame);
           resolve(reply);
@@ -194,14 +213,13 @@ export class Connection {
         },
         reject,
       };
-      pending.timer = setTimeout(() => this.#timeOut(pending, timeoutMs), timeoutMs);
-      pending.timer.unref();
       if (urgent) {
         this.#write(pending);
         return;
       }
       this.#queue.push(pending);
       this.#pump();
+      if (!pending.sent) pending.stopWaiting = deadline(timeoutMs, () => this.#giveUp(pending));
     });
   }
 
@@ -229,12 +247,22 @@ export class Connection {
   }
 
   #write(pending: Pending): void {
+    pending.stopWaiting();
     pending.sent = true;
     this.#inFlight.set(pending.id, pending);
     this.#bytesInFlight += pending.bytes;
+    this.#watchHead();
     this.#socket.cork();
     for (const chunk of pending.chunks) this.#socket.write(chunk);
     this.#socket.uncork();
+  }
+
+  #watchHead(): void {
+    const [head] = this.#inFlight.values();
+    if (head === this.#head) return;
+    this.#stopHead();
+    this.#head = head;
+    if (head) this.#stopHead = deadline(head.timeoutMs, () => this.#timeOut(head));
   }
 
   #receive(chunk: Buffer): void {
@@ -245,6 +273,7 @@ export class Connection {
       this.#end(this.#nonsense(error), true);
       return;
     }
+    this.#watchHead();
     if (this.#inFlight.size === 0) for (const resolve of this.#drained.splice(0)) resolve();
     if (this.#retiring && !this.#busy) this.destroy();
     else this.#pump();
@@ -256,7 +285,6 @@ export class Connection {
     if (pending === undefined) throw new Error(`there is no request ${id}`);
     const silenceMs = pending.accept(frame);
     this.#replies += 1;
-    clearTimeout(pending.timer);
     this.#inFlight.delete(id);
     this.#bytesInFlight -= pending.bytes;
     if (silenceMs > 0) this.#keepSilent(silenceMs);
@@ -280,19 +308,18 @@ export class Connection {
     );
   }
 
-  #timeOut(pending: Pending, timeoutMs: number): void {
-    const name = addressText(this.broker);
-    if (!pending.sent) {
-      this.#queue = this.#queue.filter((other) => other !== pending);
-      const message = `${pending.name} could not be sent to broker ${name} within ${timeoutMs} ms.`;
-      const reason: Reason = { code: 'REQUEST_TIMED_OUT', message };
-      pending.reject(connectionError(reason, false));
-      this.#options.report(reason.code, message, { ...this.broker });
-      if (this.#socket.writableNeedDrain) this.#end(reason, false);
-      return;
-    }
-    const message = `Broker ${name} did not answer ${pending.name} within ${timeoutMs} ms. The connection is closed and made anew.`;
-    this.#end({ code: 'REQUEST_TIMED_OUT', message }, true);
+  /** What was not sent hurts nothing by being given up; what is in flight has a clock of its own. */
+  #giveUp(pending: Pending): void {
+    const { name, timeoutMs } = pending;
+    this.#queue = this.#queue.filter((other) => other !== pending);
+    const message = `${name} could not be sent to broker ${addressText(this.broker)} within ${timeoutMs} ms.`;
+    pending.reject(connectionError({ code: 'REQUEST_TIMED_OUT', message }, false));
+    this.#options.report('REQUEST_TIMED_OUT', message, { ...this.broker });
+  }
+
+  #timeOut({ name, timeoutMs }: Pending): void {
+    const message = `Broker ${addressText(this.broker)} did not answer ${name} within ${timeoutMs} ms. The connection is closed and made anew.`;
+    this.#end({ code: 'REQUEST_TIMED_OUT', message, waitedMs: timeoutMs }, true);
   }
 
   #broke(error: Error & { readonly code?: string }): void {
@@ -341,18 +368,19 @@ export class Connection {
     this.#ended = true;
     if (!(why instanceof Error)) this.#why = why;
     clearTimeout(this.#silence);
+    this.#stopHead();
     // First the socket: nothing is read from a request's buffers after this.
     this.#socket.destroy();
     const outstanding = [...this.#inFlight.values(), ...this.#queue];
     this.#inFlight.clear();
     this.#queue = [];
     for (const pending of outstanding) {
-      clearTimeout(pending.timer);
+      pending.stopWaiting();
       pending.reject(rejection(why, pending.sent));
     }
     for (const resolve of this.#drained.splice(0)) resolve();
     if (tell && !(why instanceof Error)) {
-      this.#options.report(why.code, why.message, { ...this.broker });
+      this.#options.report(why.code, why.message, { ...this.broker }, why.waitedMs);
     }
   }
 }

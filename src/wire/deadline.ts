@@ -1,4 +1,37 @@
 /** Bounds waiting for something that may never come. */
+import { performance } from 'node:perf_hooks';
+
+/** A timer that comes so late, in milliseconds, was held up by this process itself. */
+const heldUpMs = 1_000;
+/** What it waited for gets so long still, in milliseconds: it may take more than one turn of the event loop. */
+const graceMs = 1_000;
+
+/**
+ * Calls `late` once so many milliseconds have passed, unless the function that it answers is called
+ * first. Node runs timers before it reads sockets (https://nodejs.org/en/learn/asynchronous-work/event-loop-timers-and-nexttick),
+ * so that after a blocked event loop the answer may lie unread: sockets are read once more before
+ * the time is up.
+ */
+export function deadline(timeoutMs: number, late: () => void): () => void {
+  const due = performance.now() + timeoutMs;
+  let reading: NodeJS.Immediate | undefined;
+  const readOnce = (): void => {
+    reading = setImmediate(late);
+  };
+  let timer = setTimeout(() => {
+    if (performance.now() - due < heldUpMs) {
+      readOnce();
+      return;
+    }
+    timer = setTimeout(readOnce, graceMs);
+    timer.unref();
+  }, timeoutMs);
+  timer.unref();
+  return () => {
+    clearTimeout(timer);
+    clearImmediate(reading);
+  };
+}
 
 /**
  * Answers what the promise answers, unless the deadline passes or the signal fires first; whatever the
@@ -17,10 +50,9 @@ export function within<T>(
   const { timeoutMs, late, signal, aborted } = options;
   return new Promise((resolve, reject) => {
     const onAbort = (): void => settle(() => reject(aborted()));
-    const timer = setTimeout(() => settle(() => reject(late())), timeoutMs);
-    timer.unref();
+    const stop = deadline(timeoutMs, () => settle(() => reject(late())));
     const settle = (act: () => void): void => {
-      clearTimeout(timer);
+      stop();
       signal.removeEventListener('abort', onAbort);
       act();
     };

@@ -4,7 +4,7 @@ import type { Diagnostics } from '../diagnostics.ts';
 import { AuthenticationError, ConnectionError } from '../errors.ts';
 import type { BrokerAddress } from './broker-address.ts';
 import { connectionError, givenUp } from './connect-failure.ts';
-import { Connection } from './connection.ts';
+import { Connection, type ReportConnection } from './connection.ts';
 import { credentialsFor } from './credentials.ts';
 import { openSocket, protection } from './open-socket.ts';
 import type { OpenSockets } from './open-sockets.ts';
@@ -21,7 +21,7 @@ export interface OpenConnectionOptions {
   readonly sockets: OpenSockets;
   readonly signal: AbortSignal;
   /** For what happens to the connection once it is ready; what happens before is thrown. */
-  readonly report: Diagnostics['emit'];
+  readonly report: ReportConnection;
   /** For what happens before and is not thrown as it is: a token source that fails. */
   readonly announce: Diagnostics['emit'];
 }

@@ -10,6 +10,7 @@ import {
   socketFailure,
   tooSlow,
 } from './connect-failure.ts';
+import { deadline } from './deadline.ts';
 import type { OpenSockets } from './open-sockets.ts';
 
 /** A quiet connection is probed after so long, in milliseconds: below the idle limits of usual firewalls. */
@@ -37,13 +38,9 @@ export function openSocket(options: OpenSocketOptions): Promise<Socket> {
     const socket = start(broker, tls);
     sockets.add(socket);
 
-    let timer = setTimeout(
-      () => fail(tooSlow(broker, 'accept a connection', timeoutMs)),
-      timeoutMs,
-    );
-    timer.unref();
+    let stop = deadline(timeoutMs, () => fail(tooSlow(broker, 'accept a connection', timeoutMs)));
     const done = (): void => {
-      clearTimeout(timer);
+      stop();
       signal.removeEventListener('abort', onAbort);
       socket.off('connect', onConnect);
       socket.off('secureConnect', onReady);
@@ -69,12 +66,10 @@ export function openSocket(options: OpenSocketOptions): Promise<Socket> {
         return;
       }
       phase = 'tls';
-      clearTimeout(timer);
-      timer = setTimeout(
-        () => fail(tooSlow(broker, 'finish the TLS handshake', timeoutMs)),
-        timeoutMs,
+      stop();
+      stop = deadline(timeoutMs, () =>
+        fail(tooSlow(broker, 'finish the TLS handshake', timeoutMs)),
       );
-      timer.unref();
     };
     const onError = (error: unknown): void =>
       fail(socketFailure(error, { broker, phase, heard: socket.bytesRead > 0 }));

@@ -8,6 +8,9 @@ import { type SaslAuthenticateReply, saslAuthenticate } from './requests/sasl-au
 import { saslHandshake } from './requests/sasl-handshake.ts';
 import { ScramError, ScramExchange, type ScramMechanism } from './scram.ts';
 
+/** What each message of a sign-in gets at least, in milliseconds, however long this process was held up before it. */
+const leastMs = 1_000;
+
 /** How to sign in. A token is asked for at each sign-in. */
 export type SignIn =
   | {
@@ -46,7 +49,7 @@ export interface SessionLife {
 }
 
 /**
- * Signs in within `timeoutMs` milliseconds. Throws `AuthenticationError` where the broker refuses
+ * Signs in within about `timeoutMs` milliseconds. Throws `AuthenticationError` where the broker refuses
  * (`TOKEN_REFUSED_BY_BROKER` for a token, else `SIGN_IN_REFUSED`), and `ConnectionError`.
  */
 export async function signIn(
@@ -57,7 +60,8 @@ export async function signIn(
   const { broker } = connection;
   const deadline = performance.now() + timeoutMs;
   const ask = <Body, Reply>(api: Api<Body, Reply>, body: Body): Promise<Reply> => {
-    const left = Math.max(1, Math.ceil(deadline - performance.now()));
+    const least = Math.min(leastMs, timeoutMs);
+    const left = Math.max(least, Math.ceil(deadline - performance.now()));
     return connection.request(api, body, { timeoutMs: left, urgent: true });
   };
 

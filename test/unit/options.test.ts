@@ -85,6 +85,35 @@ describe('options', () => {
     );
   });
 
+  it.each(['ca', 'cert', 'key', 'pfx'])('never show what tls.%s has in place of a path', (name) => {
+    const base64 = Buffer.from('-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkq').toString('base64');
+    for (const value of [base64, 's3cret', `/${base64.repeat(8)}`]) {
+      const message = messageOf({ ...base, tls: { [name]: value } });
+      expect(message).not.toContain(value.slice(0, 5));
+      expect(message).toMatch(
+        name === 'pfx'
+          ? /^tls\.pfx: the value is no readable file \(E/
+          : /^tls\.\w+: the value is neither PEM text \("-----BEGIN …"\) nor a readable file \(E/,
+      );
+    }
+    expect(messageOf({ ...base, tls: { [name]: './no/such.pem' } })).toBe(
+      `tls.${name}: cannot read the file ./no/such.pem (ENOENT).`,
+    );
+  });
+
+  it.each([{ auth: 's3cret-token' }, { tls: 's3cret-key' }, { tls: { key: 5 } }])(
+    'never show what stands for a secret: %j',
+    (options) => {
+      expect(messageOf({ ...base, ...options })).toMatch(
+        /, got a value of type (string|number)\.$/,
+      );
+    },
+  );
+
+  it('never show a string that stands for all of them', () => {
+    expect(messageOf('s3cret')).toBe('Options must be an object, got a string.');
+  });
+
   it('come from the environment where they are not given', () => {
     const directory = mkdtempSync(join(tmpdir(), 'options-'));
     const caFile = join(directory, 'ca.pem');

@@ -4,6 +4,7 @@ import type {
   Batch,
   DeliveryRecord,
   Driver,
+  Failure,
   LastStamp,
   Outcome,
   Part,
@@ -81,11 +82,12 @@ function refusalOf(stamp: Stamp, count: number, state: ProducerState): Outcome |
   return (last + 1) % sequences === baseSequence ? null : failure('sequenceLost');
 }
 
-const failure = (kind: Exclude<Outcome['kind'], 'acknowledged'>): Outcome => ({
-  kind,
-  code: null,
-  message: `the model says ${kind}`,
-});
+const failure = (kind: Exclude<Outcome['kind'], 'acknowledged'>) =>
+  ({
+    kind,
+    code: null,
+    message: `the model says ${kind}`,
+  }) satisfies Outcome;
 
 export class ArrayBatch implements Batch {
   readonly items: DeliveryRecord[] = [];
@@ -109,17 +111,10 @@ export class ArrayBatch implements Batch {
     return [...this.items];
   }
 
-  shiftTime(milliseconds: number): void {
-    this.items.splice(
-      0,
-      this.items.length,
-      ...this.items.map((item) => ({ ...item, timestamp: item.timestamp + milliseconds })),
-    );
-  }
-
   release(): void {
     if (this.released) throw new Error('a batch was released twice');
     this.released = true;
+    this.items.length = 0;
   }
 }
 
@@ -135,6 +130,23 @@ export class ModelBroker implements Driver {
   closed = false;
   /** Decides each request's fate: called once a part. */
   fault: () => Fault = () => 'none';
+  /**
+   * What the broker says to each part instead of judging it, one entry a part; undefined lets it judge.
+   * `lost` stores the part and loses the answer.
+   */
+  script: (Exclude<Outcome['kind'], 'acknowledged'> | 'lost' | undefined)[] = [];
+  /** What a refusal adds. */
+  refusal: Partial<Failure> = {};
+  /** Overrides what the leader knows of a producer id. */
+  known: ((part: Part) => LastStamp | null) | null = null;
+  /** The part that was sent last. */
+  lastPart: Part | null = null;
+  /** Partitions that nobody leads. */
+  leaderless: ReadonlySet<number> = new Set();
+  topologies = 0;
+  requests = 0;
+  /** Resolves before a leader answers what it knows. */
+  knowing: Promise<void> = Promise.resolve();
   /** Called before each request is answered. */
   onSend: (parts: readonly Part[]) => void = () => {};
   /** Values that the broker finds invalid. */
@@ -154,7 +166,11 @@ export class ModelBroker implements Driver {
 
   async topology(): Promise<Answer<Topology>> {
     await tick();
-    const partitions = this.partitions.map((_, id) => ({ id, leader: id % 2 }));
+    this.topologies += 1;
+    const partitions = this.partitions.map((_, id) => ({
+      id,
+      leader: this.leaderless.has(id) ? null : id % 2,
+    }));
     return { ok: true, value: { topicId: this.topicId, partitions } };
   }
 
@@ -171,15 +187,24 @@ export class ModelBroker implements Driver {
       this.#inFlight.add(partition);
     }
     await tick();
+    this.requests += 1;
     this.onSend(parts);
     const outcomes = parts.map((part) => this.#receive(part));
     for (const { partition } of parts) this.#inFlight.delete(partition);
     return outcomes;
   }
 
-  #receive({ partition, batch, stamp }: Part): Outcome {
+  #receive(part: Part): Outcome {
+    const { partition, batch, stamp } = part;
     const log = this.partitions[partition];
     if (!(batch instanceof ArrayBatch) || !log) return failure('retriable');
+    this.lastPart = part;
+    const said = this.script.shift();
+    if (said === 'lost') {
+      log.append(batch, stamp);
+      return failure('unknown');
+    }
+    if (said) return { ...failure(said), ...this.refusal };
     const fault = this.fault();
     if (fault === 'request lost') return failure('unknown');
     if (fault === 'retriable' || fault === 'refused') return failure(fault);
@@ -200,7 +225,11 @@ export class ModelBroker implements Driver {
     producerId: bigint,
   ): Promise<Answer<{ permitted: boolean; known: LastStamp | null }>> {
     await tick();
-    const known = this.partitions[partition]?.lastStamp(producerId) ?? null;
+    await this.knowing;
+    const known =
+      this.known && this.lastPart
+        ? this.known(this.lastPart)
+        : (this.partitions[partition]?.lastStamp(producerId) ?? null);
     return { ok: true, value: { permitted: this.mayDescribe, known } };
   }
 

@@ -84,6 +84,13 @@ describe('an acknowledgement', () => {
     });
   });
 
+  it('of a repeat whose offset the broker has forgotten tells none', () => {
+    expect(outcomeOfAnswer(answer(46), target)).toMatchObject({
+      kind: 'acknowledged',
+      baseOffset: null,
+    });
+  });
+
   it("of a repeat tells the latest time of the batch's own records, which is no time of the broker's", () => {
     expect(outcomeOfAnswer({ ...answer(0, 12n), logAppendTime: 5_000n }, target)).toMatchObject({
       logAppendTime: null,
@@ -114,8 +121,22 @@ describe('a message', () => {
       target,
     );
     expect(outcome).toMatchObject({
+      recordIndexes: [4],
       message: expect.stringMatching(/INVALID_RECORD 87: record 4: a compacted topic/),
     });
+  });
+});
+
+describe('the records at fault', () => {
+  it.each([32, 87])('are named where the broker names them: error %i', (errorCode) => {
+    const recordErrors = [
+      { index: 3, message: null },
+      { index: 0, message: null },
+    ];
+    expect(outcomeOfAnswer({ ...answer(errorCode), recordErrors })).toMatchObject({
+      recordIndexes: [3, 0],
+    });
+    expect(outcomeOfAnswer(answer(errorCode))).not.toHaveProperty('recordIndexes');
   });
 });
 

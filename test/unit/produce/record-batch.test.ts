@@ -138,18 +138,6 @@ describe('a record batch', () => {
     expect(joined(batch.seal(next)).equals(slowBatch([record('one')], next))).toBe(true);
   });
 
-  it('moves the time of each record', () => {
-    const list = [record('a', { timestamp: time + 5 }), record('b', { timestamp: time + 9 })];
-    const batch = batchOf(list);
-    batch.seal(stamp);
-    batch.shiftTime(-3_600_000);
-    const moved = list.map((item) => ({ ...item, timestamp: item.timestamp - 3_600_000 }));
-    expect(joined(batch.seal(stamp)).equals(slowBatch(moved, stamp))).toBe(true);
-    expect(batch.records().map((item) => item.timestamp)).toEqual(
-      moved.map((item) => item.timestamp),
-    );
-  });
-
   it('gives its memory to the next batch, and leaves the records that it gave out alone', () => {
     const pool = new BufferPool();
     const first = batchOf([record('first')], pool);
@@ -207,11 +195,10 @@ describe('a compressed record batch', () => {
     await expect(batchOf(list).compress('zstd')).rejects.toThrow('no zstd');
   });
 
-  it('compresses once for all stamps and times', async () => {
+  it('compresses once for all stamps', async () => {
     const batch = batchOf(list);
     await batch.compress('gzip');
     const [, packed] = batch.seal(stamp);
-    batch.shiftTime(-1);
     await batch.compress('gzip');
     expect(batch.seal({ ...stamp, epoch: 9 })[1]).toBe(packed);
   });

@@ -53,4 +53,14 @@ describe('varints', () => {
     expect(() => new VarintReader(Buffer.from([0x80]), 0).next()).toThrow(RangeError);
     expect(() => new VarintReader(Buffer.alloc(11, 0xff), 0).next()).toThrow(RangeError);
   });
+
+  it('beyond the safe integers are refused, and read to their edges', () => {
+    for (const edge of [Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER]) {
+      const reader = new VarintReader(slowVarint(edge), 0);
+      expect([reader.next(), reader.offset]).toEqual([edge, slowVarint(edge).length]);
+    }
+    for (const beyond of [2 ** 53, -(2 ** 53), 2 ** 60, -(2 ** 63)]) {
+      expect(() => new VarintReader(slowVarint(beyond), 0).next()).toThrow(RangeError);
+    }
+  });
 });

@@ -105,7 +105,16 @@ describe('a cluster', () => {
     const { cluster, codes } = clusterOf({ bootstrapBrokers: [dead, hangsUp] });
     const error = await failure(cluster.request(null, initProducerId, {}, ask));
     expect(error).toMatchObject({ code: 'BROKER_WANTS_TLS', sent: false });
-    expect(codes().toSorted()).toEqual(['BROKER_UNREACHABLE', 'BROKER_WANTS_TLS']);
+    // What may pass by itself is said once it has lasted.
+    expect(codes()).toEqual(['BROKER_WANTS_TLS']);
+    await failure(cluster.request(null, initProducerId, {}, ask));
+    await failure(cluster.request(null, initProducerId, {}, ask));
+    expect(codes().toSorted()).toEqual([
+      'BROKER_UNREACHABLE',
+      'BROKER_WANTS_TLS',
+      'BROKER_WANTS_TLS',
+      'BROKER_WANTS_TLS',
+    ]);
   });
 
   it('finds its way by brokers that it knows when the bootstrap ones are gone', async () => {
@@ -124,6 +133,32 @@ describe('a cluster', () => {
       expect(reply.producerId).toBe(2n);
       break;
     }
+  });
+
+  it('says that a broker drops each connection at its first request, though it takes every one', async () => {
+    const server = await broker(({ socket }) => {
+      socket.end();
+      return null;
+    });
+    const { cluster, codes } = clusterOf({ bootstrapBrokers: [server] });
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      await failure(cluster.request(null, initProducerId, {}, ask));
+    }
+    expect(codes()).toEqual(['CONNECTED', 'CONNECTED', 'CONNECTED', 'CONNECTION_LOST']);
+  });
+
+  it('says nothing of connections lost one by one with answers in between', async () => {
+    const server = await broker(({ socket, connection, id }) => {
+      if (id === 1 && connection < 5) return producerIdReply(1n);
+      socket.end();
+      return null;
+    });
+    const { cluster, codes } = clusterOf({ bootstrapBrokers: [server] });
+    for (let attempt = 0; attempt < 5; attempt += 1) {
+      await cluster.request(null, initProducerId, {}, ask);
+      await failure(cluster.request(null, initProducerId, {}, ask));
+    }
+    expect(new Set(codes())).toEqual(new Set(['CONNECTED']));
   });
 
   it('connects again when a broker is back', async () => {

@@ -163,11 +163,10 @@ describe('reaching a broker', () => {
 
   it('tells a host that nobody knows', async () => {
     const bootstrapBrokers = [{ host: 'no-such-host.invalid', port: 9092 }];
-    const { cluster, codes } = clusterOf({ bootstrapBrokers });
+    const { cluster } = clusterOf({ bootstrapBrokers });
     const error = await failure(cluster.request(null, initProducerId, {}, ask));
     expect(error).toMatchObject({ code: 'BROKER_HOST_UNKNOWN', sent: false });
     expect(error.message).toContain('no-such-host.invalid:9092');
-    expect(codes()).toEqual(['BROKER_HOST_UNKNOWN']);
   });
 
   it('tells a port where nobody listens', async () => {
@@ -177,6 +176,10 @@ describe('reaching a broker', () => {
     const error = await failure(cluster.request(null, initProducerId, {}, ask));
     expect(error).toMatchObject({ code: 'BROKER_UNREACHABLE', sent: false });
     expect(error.message).toContain('ECONNREFUSED');
+    // It may be about to start: the third failure in a row is worth a line.
+    await failure(cluster.request(null, initProducerId, {}, ask));
+    expect(codes()).toEqual([]);
+    await failure(cluster.request(null, initProducerId, {}, ask));
     expect(codes()).toEqual(['BROKER_UNREACHABLE']);
   });
 

@@ -132,7 +132,7 @@ export function body(write: (writer: Writer) => void, flexible = false): Buffer 
   return Buffer.concat(writer.frame().chunks).subarray(4);
 }
 
-export const apiVersionsReply: Script = ({ version }) =>
+export const apiVersionsReply = ({ version }: Pick<Arrived, 'version'>): Buffer =>
   body((writer) => {
     writer.int16(0);
     writer.array(ranges, ([key, min, max]) => {
