@@ -39,7 +39,10 @@ export async function answerPage(
   if (form && url.pathname === `${action}/login`) {
     const username = (form.get('username') ?? '').trim();
     if (!isUsername(username)) {
-      html(response, signInPage(action, name, 'A user name looks like name@example.org.'));
+      html(
+        response,
+        signInPage(action, name, 'A user name looks like name@example.org.', username),
+      );
       return true;
     }
     const { subject } = personNamed(username);

@@ -1,4 +1,5 @@
 /** The pages that a person sees at the Globus stand-in: sign in, allow, and the code to copy. */
+import { eventServiceScope } from './globus-facts.ts';
 
 const escapes: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -17,33 +18,46 @@ function page(title: string, body: string): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escaped(title)} | local Globus stand-in</title>
 <style>
-  :root { color-scheme: light dark; --ink: #17324d; --paper: #ffffff; --ground: #eef2f6; --accent: #1f5fa8; --line: #c5d0db; }
-  @media (prefers-color-scheme: dark) { :root { --ink: #e6edf4; --paper: #1b2836; --ground: #101820; --accent: #7db4f0; --line: #3b4d60; } }
-  body { margin: 0; min-height: 100vh; display: grid; place-items: center; background: var(--ground); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
-  main { background: var(--paper); border: 1px solid var(--line); border-radius: 12px; padding: 2rem; width: min(30rem, 100vw - 4rem); box-sizing: border-box; }
-  h1 { font-size: 1.35rem; margin: 0 0 1rem; }
+  /* --edge keeps 3:1 to what it lies on (WCAG 2.2, 1.4.11); --line is ornament. */
+  :root { color-scheme: light dark; --ink: #17324d; --muted: #4a6078; --paper: #ffffff; --ground: #eef2f6; --accent: #1f5fa8; --line: #c5d0db; --edge: #6b7c8f; --alert: #b3261e; }
+  @media (prefers-color-scheme: dark) { :root { --ink: #e6edf4; --muted: #b3c1cf; --paper: #1b2836; --ground: #101820; --accent: #7db4f0; --line: #3b4d60; --edge: #8ba0b5; --alert: #ff8a80; } }
+  body { margin: 0; padding: 1rem; min-height: 100vh; box-sizing: border-box; display: grid; grid-template-columns: minmax(0, 1fr); place-items: center; background: var(--ground); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
+  main { background: var(--paper); border: 1px solid var(--line); border-radius: 12px; padding: clamp(1.25rem, 6vw, 2rem); width: min(30rem, 100%); box-sizing: border-box; overflow-wrap: anywhere; }
+  h1 { font-size: 1.35rem; line-height: 1.3; text-wrap: balance; margin: 0 0 1rem; }
+  ul { padding-left: 1.25rem; }
+  li { margin: .35rem 0; }
+  li small { display: block; color: var(--muted); }
   label { display: block; margin: 1rem 0 .25rem; font-weight: 600; }
-  input { width: 100%; box-sizing: border-box; padding: .6rem; font: inherit; color: inherit; background: transparent; border: 1px solid var(--line); border-radius: 6px; }
+  input, textarea { width: 100%; box-sizing: border-box; padding: .6rem; font: inherit; color: inherit; background: transparent; border: 1px solid var(--edge); border-radius: 6px; }
+  textarea { display: block; resize: none; word-break: break-all; font-family: ui-monospace, monospace; }
   button { padding: .6rem 1.4rem; font: inherit; font-weight: 600; border-radius: 6px; border: 1px solid var(--accent); background: var(--accent); color: var(--paper); cursor: pointer; }
   button.quiet { background: transparent; color: var(--accent); }
-  .actions { display: flex; gap: .75rem; margin-top: 1.5rem; }
-  code { display: block; padding: .8rem; border: 1px dashed var(--line); border-radius: 6px; overflow-wrap: anywhere; user-select: all; }
-  .note { font-size: .85rem; opacity: .8; margin: 1.5rem 0 0; }
-  [role=alert] { border-left: 4px solid #c43d3d; padding-left: .8rem; }
+  :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+  .actions { display: flex; flex-wrap: wrap; align-items: center; gap: .75rem; margin-top: 1.5rem; }
+  .actions p { margin: 0; }
+  .note { font-size: .85rem; color: var(--muted); margin: 1.5rem 0 0; padding-top: 1rem; border-top: 1px solid var(--line); }
+  [role=alert] { border-left: 4px solid var(--alert); padding-left: .8rem; }
 </style>
 </head>
 <body><main>${body}<p class="note">A stand-in on this machine: no account is real, any password will do.</p></main></body>
 </html>`;
 }
 
-export function signInPage(action: string, clientName: string, problem?: string): string {
+/** `problem` says what is wrong with `username`, as it was typed. */
+export function signInPage(
+  action: string,
+  clientName: string,
+  problem?: string,
+  username = 'scientist@example.org',
+): string {
+  const isWrong = problem !== undefined;
   return page(
-    'Sign in',
+    isWrong ? 'Error: sign in' : 'Sign in',
     `<h1>Sign in to use ${escaped(clientName)}</h1>
-${problem === undefined ? '' : `<p role="alert">${escaped(problem)}</p>`}
+${isWrong ? `<p role="alert" id="problem">${escaped(problem)}</p>` : ''}
 <form method="post" action="${escaped(action)}/login">
 <label for="username">User name</label>
-<input id="username" name="username" value="scientist@example.org" autocomplete="username" required autofocus>
+<input id="username" name="username" value="${escaped(username)}" autocomplete="username" inputmode="email" autocapitalize="none" spellcheck="false" required autofocus${isWrong ? ' aria-invalid="true" aria-describedby="problem"' : ''}>
 <label for="password">Password</label>
 <input id="password" name="password" type="password" value="anything" autocomplete="current-password">
 <div class="actions"><button type="submit">Continue</button></div>
@@ -57,7 +71,7 @@ export function consentPage(
   username: string,
   scopes: readonly string[],
 ): string {
-  const items = scopes.map((scope) => `<li>${escaped(describe(scope))}</li>`).join('\n');
+  const items = scopes.map((scope) => `<li>${describe(scope)}</li>`).join('\n');
   return page(
     'Allow access',
     `<h1>${escaped(clientName)} would like to:</h1>
@@ -70,29 +84,52 @@ export function consentPage(
   );
 }
 
+/** Works without JavaScript too: the field is reached by Tab; the button shows itself where it can copy. */
 export function codePage(code: string): string {
   return page(
     'Authorization code',
-    `<h1>Authorization code</h1>
+    `<h1>You are signed in</h1>
 <p>Copy this code and paste it where you were asked for it. It is good for ten minutes, once.</p>
-<code id="code">${escaped(code)}</code>
-<div class="actions"><button type="button" onclick="navigator.clipboard.writeText(document.getElementById('code').textContent)">Copy</button></div>`,
+<label for="code">Authorization code</label>
+<textarea id="code" rows="2" readonly autocomplete="off" spellcheck="false">${escaped(code)}</textarea>
+<div class="actions"><button type="button" id="copy" hidden>Copy</button><p role="status" id="copied"></p></div>
+<script>
+  const [code, copy, copied] = ['code', 'copy', 'copied'].map((id) => document.getElementById(id));
+  code.addEventListener('focus', () => code.select());
+  copy.hidden = false;
+  copy.addEventListener('click', async () => {
+    try {
+      await navigator.clipboard.writeText(code.value);
+      copied.textContent = 'Copied.';
+    } catch {
+      code.focus();
+      copied.textContent = 'The browser does not allow it: copy the selected code by hand.';
+    }
+  });
+</script>`,
   );
 }
 
+/** Where there is no code: `problem` is an OAuth error code, such as `access_denied`, `detail` its description. */
 export function problemPage(problem: string, detail: string): string {
+  const isDenied = problem === 'access_denied';
   return page(
-    'Not signed in',
-    `<h1>No authorization code</h1><p role="alert" id="problem">${escaped(problem)}</p><p>${escaped(detail)}</p>`,
+    isDenied ? 'Access denied' : 'Not signed in',
+    `<h1>${isDenied ? 'You denied access' : 'No authorization code'}</h1>
+<p role="alert" id="problem">${escaped(detail === '' ? problem : `${detail} (${problem}).`)}</p>
+<p>${isDenied ? 'No code was issued, and nothing can act for you. ' : ''}To try again, go back to where you were asked for the code, and start again there.</p>`,
   );
 }
 
+/** A list item's HTML: what a scope means, and its name where that says more. */
 function describe(scope: string): string {
   const known: Readonly<Record<string, string>> = {
     openid: 'Know who you are in Globus',
     email: 'See your email address',
     profile: 'See your name and user name',
     offline_access: 'Go on without you being there (a refresh token)',
+    [eventServiceScope]: 'Write to and read from your topics in the event service',
   };
-  return known[scope] ?? `Act for you: ${scope}`;
+  const meaning = known[scope] ?? 'Act for you';
+  return escaped(meaning) + (scope.includes(':') ? `<small>${escaped(scope)}</small>` : '');
 }

@@ -129,7 +129,7 @@ export class Resolver {
   /** Of records at fault that the broker names, it is rid at once; else halves find them. */
   #setAside({ lane, batch }: Case, failure: Failure, code: Refusal): void {
     const { driver, ledger } = this.#options;
-    const named = new Set(failure.recordIndexes);
+    const named = namedIn(failure, batch);
     if (batch.count === 1 || named.size >= batch.count) {
       ledger.undeliverable(batch, lane.id, code, failure.message);
       lane.remove(batch);
@@ -159,7 +159,7 @@ export class Resolver {
   #refusedForTime(at: Case, failure: Failure): Promise<void> | null {
     const { lane, batch } = at;
     const { driver, ledger } = this.#options;
-    const named = new Set(failure.recordIndexes);
+    const named = namedIn(failure, batch);
     const isNamed = (index: number): boolean => named.size === 0 || named.has(index);
     const old = Date.now() - oldMs;
     const tooOld = batch
@@ -268,4 +268,9 @@ export class Resolver {
       { topic, partition: lane.id, records: batch.count },
     );
   }
+}
+
+/** Places of the records at fault; none where the broker names none that the batch has. */
+function namedIn({ recordIndexes = [] }: Failure, { count }: QueuedBatch): ReadonlySet<number> {
+  return new Set(recordIndexes.filter((index) => index >= 0 && index < count));
 }

@@ -194,8 +194,11 @@ export function moduleUrl(option: string, specifier: string): string {
     const require = createRequire(join(process.cwd(), 'noop.js'));
     return pathToFileURL(require.resolve(isPath ? resolve(specifier) : specifier)).href;
   } catch {
+    // A token may stand where the module that makes one belongs.
+    const hidden = option === 'auth.module' && !looksLikePath(specifier);
+    const name = hidden ? 'of the given name' : JSON.stringify(specifier);
     throw new ConfigurationError(
-      `Option "${option}": no module ${JSON.stringify(specifier)} is found from ${process.cwd()}.`,
+      `Option "${option}": no module ${name} is found from ${process.cwd()}.`,
       option,
     );
   }

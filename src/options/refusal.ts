@@ -1,9 +1,14 @@
 /** The sentence that refuses a value. */
 import { ConfigurationError } from '../errors.ts';
 
+const mayBeSecret =
+  /^(auth|auth\.type|tls)$|refreshToken$|secret|password|passphrase|^tls\.(ca|cert|key|pfx)$/i;
+
 /** `Option "x" takes this, got that.` A name in capitals is an environment variable; what may be a secret is not shown. */
 export function refusal(option: string, takes: string, got: unknown): ConfigurationError {
-  const secret = /^(auth|tls)$|refreshToken$|secret|password|passphrase|^tls\./i.test(option);
+  // A flag in quotes, as in `tls: 'true'`, is a usual slip; so is a mistyped type, and no token is so short.
+  const slip = got === 'true' || got === 'false' || (option === 'auth.type' && isWord(got));
+  const secret = mayBeSecret.test(option) && !slip;
   const seen =
     got === undefined
       ? 'nothing'
@@ -15,6 +20,9 @@ export function refusal(option: string, takes: string, got: unknown): Configurat
     : `Option "${option}"`;
   return new ConfigurationError(`${subject} takes ${takes}, got ${seen}.`, option);
 }
+
+const isWord = (value: unknown): boolean =>
+  typeof value === 'string' && /^[a-z-]{1,16}$/i.test(value);
 
 /** A value as an error message shows it, cut where it is long. */
 export function shown(value: unknown): string {

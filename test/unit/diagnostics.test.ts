@@ -17,7 +17,7 @@ async function aliveWith(module: string | null, stderr: number | 'ignore'): Prom
   const child = spawn(process.execPath, ['--import', 'tsx', script, url], {
     stdio: ['ignore', 'pipe', stderr],
   });
-  return text(child.stdout);
+  return child.stdout === null ? '' : text(child.stdout);
 }
 
 describe('diagnostics', () => {

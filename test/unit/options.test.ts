@@ -47,6 +47,7 @@ describe('options', () => {
       { ...base, bootstrapBrokers: 'localhost' },
       'Option "bootstrapBrokers" takes "host:port", several by comma or as an array, got "localhost".',
     ],
+    [{ ...base, tls: 'true' }, 'Option "tls" takes true, false or an object, got "true".'],
     [{ ...base, tls: { ca: '/no/such' } }, 'tls.ca: cannot read the file /no/such (ENOENT).'],
     [
       { ...base, key: 'a', keyField: 'b' },
@@ -109,6 +110,16 @@ describe('options', () => {
       );
     },
   );
+
+  it('never show what stands in place of a token module, unless it is a path', () => {
+    const messageFor = (module: string) => messageOf({ ...base, auth: { type: 'token', module } });
+    expect(messageFor('s3cret-token')).toMatch(
+      /^Option "auth.module": no module of the given name/,
+    );
+    expect(messageFor('./no-such.mjs')).toMatch(
+      /^Option "auth.module": no module ".\/no-such.mjs"/,
+    );
+  });
 
   it('never show a string that stands for all of them', () => {
     expect(messageOf('s3cret')).toBe('Options must be an object, got a string.');

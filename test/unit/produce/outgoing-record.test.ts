@@ -18,8 +18,8 @@ function refusalOf(topic: string, value: unknown, options: SendOptions = {}): De
 describe('a record to send', () => {
   it('has strings and bytes as they are, null as null, and all else as JSON', () => {
     const bytes = new Uint8Array([0, 1, 2, 3]).subarray(1, 3);
-    const valueOf = (value: unknown) => outgoingRecord('logs', value, {}, now).value;
-    expect([valueOf('text'), valueOf(bytes), valueOf(null), valueOf({ a: 1 })]).toEqual([
+    const sentFor = (value: unknown) => outgoingRecord('logs', value, {}, now).value;
+    expect([sentFor('text'), sentFor(bytes), sentFor(null), sentFor({ a: 1 })]).toEqual([
       'text',
       Buffer.from([1, 2]),
       null,

@@ -186,6 +186,26 @@ describe('a connection', () => {
     expect([codes(), server.connections()]).toEqual([['CONNECTED'], 1]);
   });
 
+  it('gives up what it could not send, and leaves what is in flight alone', async () => {
+    const empty = body((writer) => {
+      writer.array([], () => {});
+      writer.int32(0);
+    });
+    const server = await broker(({ key }) => (key === keys.produce ? empty : producerIdReply(1n)));
+    const { cluster } = clusterOf({ bootstrapBrokers: [server] });
+    await cluster.request(null, initProducerId, {}, ask);
+    const [socket] = server.sockets;
+    socket?.pause();
+    // More than both sides' buffers hold.
+    const partitions = [{ partition: 0, records: Buffer.alloc(30 * 2 ** 20) }];
+    const request = { acks: -1, timeoutMs: 1_000, topic: 't', topicId: null, partitions };
+    const produced = cluster.request(null, produce, request);
+    const error = await failure(cluster.request(null, initProducerId, {}, { timeoutMs: 50 }));
+    expect(error).toMatchObject({ code: 'REQUEST_TIMED_OUT', sent: false });
+    socket?.resume();
+    expect((await produced).partitions).toEqual([]);
+  });
+
   it('reads an answer that came in time although its own event loop was blocked until too late', async () => {
     const server = await threadedBroker(producerIdReply(7n));
     cleanUpAfter(() => server.close());
