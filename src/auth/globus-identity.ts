@@ -84,7 +84,7 @@ export class GlobusIdentity {
         this.#dead.add(present.value);
         this.#say(
           'REFRESH_TOKEN_INVALID',
-          `Globus Auth at ${this.#endpoint.issuer} takes the refresh token ${placeNames[present.place]} no longer: ${howToSignIn}. A new one in the file or in the token store is picked up.`,
+          `Globus Auth at ${this.#endpoint.issuer} does not accept the refresh token ${placeNames[present.place]}: ${howToSignIn}. A new one in the file or in the token store is picked up.`,
           { place: present.place },
         );
       }
@@ -111,7 +111,7 @@ export class GlobusIdentity {
         false,
       );
     }
-    const message = `No Globus refresh token: ${howToSignIn}, then set DIASPORA_REFRESH, or DIASPORA_REFRESH_FILE to a file that holds it.`;
+    const message = `No Globus refresh token: run "npx diaspora-logger request-token --save", or set DIASPORA_REFRESH, or DIASPORA_REFRESH_FILE to a file that holds it.`;
     if (!this.#missingWasSaid) this.#say('CREDENTIALS_MISSING', message);
     this.#missingWasSaid = true;
     throw new AuthenticationError('CREDENTIALS_MISSING', message, false);

@@ -1,5 +1,5 @@
 /** Records that cannot be delivered, kept as NDJSON files for whoever comes after. */
-import { appendFileSync, mkdirSync } from 'node:fs';
+import { appendFileSync, mkdirSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DeliveryRecord, Stamp } from './driver.ts';
 
@@ -29,7 +29,7 @@ export class DeadLetters {
     this.file = join(directory, `dead-letters-${source}.ndjson`);
   }
 
-  /** Writes before it returns. Throws what the file system says. */
+  /** Writes before it returns. Throws what the file system says, and leaves no part of a line then. */
   write(records: readonly DeliveryRecord[], circumstances: Circumstances): void {
     const time = new Date().toISOString();
     const { stamp, reason, message, topic, partition } = circumstances;
@@ -54,7 +54,14 @@ export class DeadLetters {
       }),
     );
     mkdirSync(this.#directory, { recursive: true });
-    appendFileSync(this.file, `${lines.join('\n')}\n`, { mode: 0o600 });
+    const size = statSync(this.file, { throwIfNoEntry: false })?.size ?? 0;
+    try {
+      appendFileSync(this.file, `${lines.join('\n')}\n`, { mode: 0o600 });
+    } catch (error) {
+      // A full disk takes a part before it refuses.
+      if (statSync(this.file, { throwIfNoEntry: false })) truncateSync(this.file, size);
+      throw error;
+    }
   }
 }
 

@@ -17,6 +17,9 @@ const topologyMaxAgeMs = 60_000;
 /** A lane that failed so often in a row has its leader looked up again, whatever the failures were. */
 const attemptsBeforeLookup = 4;
 
+/** While somebody waits, attempts are no further apart than this, in milliseconds. */
+const hurriedMaxMs = 500;
+
 export interface DispatcherOptions {
   readonly topic: string;
   readonly driver: Driver;
@@ -46,13 +49,16 @@ export class Dispatcher {
   /** Undefined until the broker gave one; null where it gives none. */
   #identity: Identity | null | undefined;
   readonly #busyBrokers = new Set<number>();
+  /** How many flushes wait. */
+  #hurried = 0;
   #fenced = false;
   #stopped = false;
   #timer: NodeJS.Timeout | null = null;
   #timerAt = Number.POSITIVE_INFINITY;
 
   constructor(options: DispatcherOptions) {
-    const { driver, retry } = options;
+    const { driver } = options;
+    const retry = (): Required<RetryOptions> => this.#retry;
     this.#options = options;
     this.#resolver = new Resolver({
       ...options,
@@ -85,6 +91,22 @@ export class Dispatcher {
   /** Why the last attempt failed. */
   get lastFailure(): string {
     return this.#resolver.lastFailure;
+  }
+
+  /** Somebody waits: no attempt is put off any longer, and later ones not for long. Until `calm`, as often. */
+  hurry(): void {
+    this.#hurried += 1;
+    // Once: many who wait at a time must not make many attempts.
+    if (this.#hurried === 1) {
+      this.#topology.hurry();
+      this.#producerId.hurry();
+      for (const lane of this.#options.lanes) lane.retryAt = 0;
+    }
+    this.pump();
+  }
+
+  calm(): void {
+    this.#hurried -= 1;
   }
 
   /** Stops. Answers all that is not settled, and where it was to go. */
@@ -142,6 +164,15 @@ export class Dispatcher {
     this.#wake(wakeAt);
   }
 
+  get #retry(): Required<RetryOptions> {
+    const { retry } = this.#options;
+    if (this.#hurried === 0) return retry;
+    return {
+      minMs: Math.min(retry.minMs, hurriedMaxMs),
+      maxMs: Math.min(retry.maxMs, hurriedMaxMs),
+    };
+  }
+
   /** A lane with nothing on its way follows the newest producer id. False while it needs a new one that is not there. */
   #canStamp(lane: Lane, identity: Identity | null): boolean {
     if (lane.producerId === (identity?.producerId ?? null)) {
@@ -167,7 +198,7 @@ export class Dispatcher {
       // One back-off for all lanes of a request, so that those that failed go on sharing requests.
       const attempt = Math.max(...lanes.map((lane) => lane.attempt));
       if (attempt >= attemptsBeforeLookup) this.#topology.start();
-      const retryAt = performance.now() + backOff(attempt, this.#options.retry);
+      const retryAt = performance.now() + backOff(attempt, this.#retry);
       const questions = sent.map(({ lane, batch }, index) => {
         const outcome = outcomes[index];
         const asking = outcome && this.#resolver.resolve({ lane, batch, broker, retryAt }, outcome);

@@ -8,7 +8,8 @@ export interface InquiryOptions<T> {
   /** Answers whether this will do; where it will not, the question is asked again. Must not throw. */
   readonly onAnswer: (value: T) => boolean;
   readonly onFailure: (failure: Failure, attempt: number) => void;
-  readonly retry: Required<RetryOptions>;
+  /** Asked for each wait anew. */
+  readonly retry: () => Required<RetryOptions>;
 }
 
 export class Inquiry<T> {
@@ -35,13 +36,21 @@ export class Inquiry<T> {
     });
   }
 
+  /** Asks now, if it is only the time for the next attempt that is awaited. */
+  hurry(): void {
+    if (!this.#timer) return;
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    this.start();
+  }
+
   stop(): void {
     this.#stopped = true;
     if (this.#timer) clearTimeout(this.#timer);
   }
 
   #startLater(): void {
-    const delay = backOff(this.#attempt++, this.#options.retry);
+    const delay = backOff(this.#attempt++, this.#options.retry());
     this.#timer = setTimeout(() => {
       this.#timer = null;
       this.start();

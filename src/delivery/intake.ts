@@ -25,6 +25,8 @@ export interface IntakeOptions {
   /** Milliseconds after which whoever waits for a record is told that it failed; null for never. */
   readonly deliveryTimeoutMs: number | null;
   readonly lanes: Lanes;
+  /** Why the last attempt failed. */
+  readonly lastFailure: () => string;
 }
 
 export class Intake {
@@ -129,12 +131,12 @@ export class Intake {
 
   /** Gives up records whose time is up. Answers when to come again (`performance.now()` milliseconds). */
   expire(now: number): number {
-    const { lanes, deliveryTimeoutMs } = this.#options;
+    const { lanes, deliveryTimeoutMs, lastFailure } = this.#options;
     let next = Number.POSITIVE_INFINITY;
     const error = (possibly: boolean): DeliveryError =>
       new DeliveryError(
         'DELIVERY_TIMED_OUT',
-        `Not acknowledged within deliveryTimeoutMs (${deliveryTimeoutMs} ms); ${possibly ? 'it is on its way and may still be stored' : 'it was not sent'}.`,
+        `Not acknowledged within deliveryTimeoutMs (${deliveryTimeoutMs} ms); ${possibly ? 'it is on its way and may still be stored' : 'it was not sent'}. The last failure: ${lastFailure()}`,
         possibly,
       );
     for (const queue of this.#queues()) {

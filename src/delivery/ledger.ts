@@ -194,15 +194,18 @@ export class Ledger {
       }));
       this.#leave(batch);
     }
-    if (count === 0) return;
+    const { dropped } = this.counters;
+    if (count === 0 && dropped === 0) return;
     const place = this.#deadLetters
-      ? `${kept} of them are in ${this.#deadLetters.file}.`
-      : 'They are not kept; set deadLetter to a directory to keep such records.';
+      ? ` ${kept} of them are in ${this.#deadLetters.file}.`
+      : ' They are not kept; set deadLetter to a directory to keep such records.';
+    const because = count === 0 ? '' : ` Why: ${why.replace(/\.$/, '')}.`;
+    const earlier = dropped === 0 ? '' : ` Dropped before: ${dropped}.`;
     const doubt = sent === 0 ? '' : ` Sent without an answer, and perhaps stored: ${sent}.`;
     this.#diagnostics.emit(
       'NOT_DELIVERED',
-      `Records for topic ${this.#topic} not delivered at close: ${count}. Why: ${why.replace(/\.$/, '')}.${doubt} ${place}`,
-      { topic: this.#topic, records: count, kept, perhapsStored: sent },
+      `Records for topic ${this.#topic} not delivered at close: ${count}.${because}${doubt}${count === 0 ? '' : place}${earlier}`,
+      { topic: this.#topic, records: count, kept, perhapsStored: sent, dropped },
     );
   }
 
@@ -237,7 +240,7 @@ export class Ledger {
     } catch (error) {
       this.#diagnostics.emit(
         'DEAD_LETTER_UNWRITABLE',
-        `Cannot write ${this.#deadLetters.file} (${error instanceof Error ? error.message : error}). Records lost: ${records.length}. Make the directory writable, or free space.`,
+        `Cannot write ${this.#deadLetters.file} (${error instanceof Error ? error.message : error}). Records lost: ${records.length}. Make the directory writable, or free space. They were to be kept because: ${message}`,
         detail,
       );
       return false;

@@ -51,7 +51,7 @@ export interface ResolverOptions {
 
 export class Resolver {
   /** Why the last attempt failed, for whoever has to say why records are left. */
-  lastFailure = 'the first connection was not made yet';
+  lastFailure = 'no broker has answered yet';
   readonly #options: ResolverOptions;
 
   constructor(options: ResolverOptions) {
@@ -131,7 +131,7 @@ export class Resolver {
     const { driver, ledger } = this.#options;
     const named = namedIn(failure, batch);
     if (batch.count === 1 || named.size >= batch.count) {
-      ledger.undeliverable(batch, lane.id, code, failure.message);
+      ledger.undeliverable(batch, lane.id, code, this.#reason(batch, code, failure));
       lane.remove(batch);
       this.#restamp(lane);
       return;
@@ -150,6 +150,11 @@ export class Resolver {
     lane.split(batch, [second]);
     ledger.undeliverable(first, lane.id, code, failure.message);
     this.#restamp(lane);
+  }
+
+  #reason(batch: QueuedBatch, code: Refusal, { message }: Failure): string {
+    if (code !== 'RECORD_TOO_LARGE') return message;
+    return `A record of ${batch.bytes} bytes is larger than topic ${this.#options.topic} takes: raise its max.message.bytes, or log less in one record.`;
   }
 
   /**

@@ -40,6 +40,7 @@ export class Shipper {
   #pumpIsDue = false;
   #expiry: NodeJS.Timeout | null = null;
   #closing: Promise<FlushResult> | null = null;
+  #givenUp = false;
 
   /** Starts to connect at once. */
   constructor(options: ShipperOptions) {
@@ -54,6 +55,7 @@ export class Shipper {
       bufferMaxBytes: options.bufferMaxBytes,
       onOverflow: options.onOverflow,
       deliveryTimeoutMs: options.deliveryTimeoutMs ?? null,
+      lastFailure: () => this.#dispatcher.lastFailure,
       limits: {
         lingerMs: options.lingerMs,
         maxRecords: options.batchMaxRecords,
@@ -99,8 +101,9 @@ export class Shipper {
   async flush(options: { readonly timeoutMs?: number } = {}): Promise<FlushResult> {
     const cut = this.#ledger.nextCut();
     this.#intake.hurry();
-    this.#dispatcher.pump();
+    this.#dispatcher.hurry();
     await this.#settled(cut, options.timeoutMs ?? this.#options.closeTimeoutMs);
+    this.#dispatcher.calm();
     return this.#result(this.#ledger.pending(cut));
   }
 
@@ -113,6 +116,14 @@ export class Shipper {
     return this.#closing;
   }
 
+  /** The process ends now: says, and keeps where it may, what is not delivered. Returns at once; after close it does nothing. */
+  giveUp(): void {
+    if (this.#givenUp) return;
+    this.#givenUp = true;
+    this.#closing ??= Promise.resolve(this.#result(0));
+    this.#ledger.unresolved(this.#dispatcher.stop(), this.#dispatcher.lastFailure);
+  }
+
   /** Where every record is, and how long delivery takes. */
   stats(): Stats {
     return this.#ledger.counters.stats();
@@ -121,6 +132,8 @@ export class Shipper {
   async #close(options: { readonly timeoutMs?: number }): Promise<FlushResult> {
     await this.flush(options);
     if (this.#expiry) clearTimeout(this.#expiry);
+    if (this.#givenUp) return this.#result(0);
+    this.#givenUp = true;
     const left = this.#dispatcher.stop();
     const pending = left.reduce((sum, { batch }) => sum + batch.count, 0);
     // First, since sockets may still be writing what is settled, and given back, here.

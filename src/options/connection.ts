@@ -132,9 +132,13 @@ function resolveTls(given: boolean | TlsOptions, env: Environment): TlsConnectio
 
 function pem(option: string, value: string): string {
   if (value.includes('-----BEGIN ')) return value;
-  return read(option, value, 'neither PEM text ("-----BEGIN …") nor a readable file').toString(
-    'latin1',
-  );
+  const content = read(
+    option,
+    value,
+    'neither PEM text ("-----BEGIN …") nor a readable file',
+  ).toString('latin1');
+  if (content.includes('-----BEGIN ')) return content;
+  throw new ConfigurationError(`${option}: the file holds no PEM ("-----BEGIN …").`, option);
 }
 
 /** Throws a `ConfigurationError` that names the path only where it can be nothing else: `value` may be the secret itself. */

@@ -92,7 +92,7 @@ export interface DeliveryOptions {
   bufferMaxBytes?: number;
   /** What gives way when the buffer is full. Records that may already be at the broker never do. Default `drop-oldest`. */
   onOverflow?: 'drop-oldest' | 'drop-lowest-level';
-  /** `close()` gives up after so many milliseconds, 0 to 600,000. Default 8,000: below Pino's own 10 s. */
+  /** `close()` gives up after so many milliseconds, 0 to 600,000. Default 8,000: below Pino's own 10 s, and in its worker never above 9,000. */
   closeTimeoutMs?: number;
   /** A directory for records that cannot be delivered, as NDJSON. Default none: they are counted and reported. */
   deadLetter?: string;

@@ -79,7 +79,7 @@ export class KafkaDriver implements Driver {
       const failure = failureOfError(error, this.#target);
       if (!isBrokerError(error, code.topicAuthorizationFailed)) return { ok: false, ...failure };
       const who = this.#target.principal === null ? '' : ` as ${this.#target.principal}`;
-      const message = `Not allowed to see topic ${this.#topic}${who}: it takes DESCRIBE, which WRITE brings along. Claim it, or ask its owner.`;
+      const message = `Topic ${this.#topic} does not exist, or may not be written to${who} (the broker does not tell which). Check the spelling; else claim the topic, or ask its owner.`;
       return { ok: false, ...failure, message };
     }
   }

@@ -1,7 +1,7 @@
 /** Keeps a process that has nothing else to do alive until its records are delivered. */
 import type { Shipper } from '../delivery/shipper.ts';
 
-type Closable = Pick<Shipper, 'flush' | 'close' | 'stats'>;
+type Closable = Pick<Shipper, 'flush' | 'close' | 'stats' | 'giveUp'>;
 
 /**
  * Shippers in process, and how many records each had when it was last flushed. One listener for all,
@@ -11,14 +11,14 @@ const flushed = new Map<Closable, number>();
 
 /**
  * Flushes when the event loop runs empty, once for all records written by then, and closes when no more
- * came in the meantime. In process only: Pino ends its worker by itself. Answers a function that takes it back.
+ * came in the meantime. Where the process ends otherwise, says what was not delivered. In process only: Pino ends its worker by itself. Answers a function that takes it back.
  */
 export function flushBeforeExit(shipper: Closable): () => void {
-  if (flushed.size === 0) process.on('beforeExit', onBeforeExit);
+  if (flushed.size === 0) process.on('beforeExit', onBeforeExit).on('exit', onExit);
   flushed.set(shipper, 0);
   return () => {
     flushed.delete(shipper);
-    if (flushed.size === 0) process.off('beforeExit', onBeforeExit);
+    if (flushed.size === 0) process.off('beforeExit', onBeforeExit).off('exit', onExit);
   };
 }
 
@@ -30,4 +30,9 @@ function onBeforeExit(): void {
     else void shipper.flush();
     flushed.set(shipper, written);
   }
+}
+
+/** After `process.exit()` nothing can be sent any more: what is lost is said, and kept where it may be. */
+function onExit(): void {
+  for (const shipper of flushed.keys()) shipper.giveUp();
 }

@@ -1,6 +1,6 @@
 /** Pino's transport: `pino.transport({ target: 'diaspora-logger/pino', options })`. */
 import { createDiagnostics, type DiagnosticEvent } from '../diagnostics.ts';
-import { resolveTransport, type TransportOptions } from '../options.ts';
+import { type ResolvedTransport, resolveTransport, type TransportOptions } from '../options.ts';
 import { openShipper } from '../produce/connect.ts';
 import { flushBeforeExit } from './exit-flush.ts';
 import { DiasporaPinoStream } from './pino-stream.ts';
@@ -13,6 +13,9 @@ export type { DiagnosticEvent } from '../diagnostics.ts';
 export type { TransportOptions } from '../options.ts';
 export type { DiasporaPinoStream } from './pino-stream.ts';
 export type { Transform } from './transform.ts';
+
+/** Pino waits 10 s for its worker at the end of a process. */
+const longestCloseMs = 9_000;
 
 /** What Pino and its worker put beside the options of a target. */
 const ofPino: ReadonlySet<string> = new Set(['$context', 'pinoWillSendConfig', 'levels', 'dedupe']);
@@ -33,9 +36,9 @@ const ofPino: ReadonlySet<string> = new Set(['$context', 'pinoWillSendConfig', '
  * counters: `transport.on('stats', (stats) => …)`.
  */
 export default function transport(options: TransportOptions = {}): DiasporaPinoStream {
-  const resolved = resolveTransport(ownOptions(options));
-  const transform = resolved.transform === null ? null : loadTransform(resolved.transform);
   const emit = transportEmitter();
+  const resolved = withinExit(resolveTransport(ownOptions(options)), emit !== null);
+  const transform = resolved.transform === null ? null : loadTransform(resolved.transform);
   const diagnostics = createDiagnostics(
     resolved.diagnostics,
     ...(emit ? [(event: DiagnosticEvent) => emit(event.event, event)] : []),
@@ -50,6 +53,12 @@ export default function transport(options: TransportOptions = {}): DiasporaPinoS
   });
   stream.once('close', flushBeforeExit(shipper));
   return stream;
+}
+
+/** In its worker, closing must end before Pino ends the worker, or nobody could say what was not delivered. */
+function withinExit(options: ResolvedTransport, inWorker: boolean): ResolvedTransport {
+  if (!inWorker || options.closeTimeoutMs <= longestCloseMs) return options;
+  return { ...options, closeTimeoutMs: longestCloseMs };
 }
 
 function ownOptions(options: unknown): unknown {

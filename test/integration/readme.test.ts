@@ -21,6 +21,8 @@ const blocks = (language: string): string[] =>
 const testedBy: Readonly<Record<string, string>> = {
   'npm run quickstart': 'quickstart.test.ts',
   'npm test': 'this very run',
+  'npm run stack -- --topic my-topic': 'stack.test.ts',
+  'npm install diaspora-logger pino': 'packaging/package.test.ts',
   'npx diaspora-logger request-token --save': 'request-token.test.ts',
   'export DIASPORA_BOOTSTRAP=broker.example.org:9094': 'the snippets below',
   'export DIASPORA_TOPIC=my-topic': 'the snippets below',

@@ -190,7 +190,7 @@ describe('a shipper', () => {
     }
     await shipper.close();
     expect(broker.values()).toEqual(['0', '1', '3', '4']);
-    expect(events.map(({ code }) => code)).toEqual(['RECORD_INVALID']);
+    expect(events.map(({ code }) => code)).toEqual(['RECORD_INVALID', 'NOT_DELIVERED']);
   });
 
   it('takes up new partitions, and keeps keyed records in the order of their key', async () => {
@@ -312,6 +312,42 @@ describe('a shipper', () => {
     await shipper.close();
     expect(broker.values()).toEqual(numbers(10));
     expect(shipper.stats()).toMatchObject({ dropped: 5, acknowledged: 10 });
+  });
+
+  it('says at the end how many it dropped, whatever was said before', async () => {
+    const { broker, shipper, events } = setUp({ bufferMaxBytes: 10_000, batchMaxBytes: 1024 });
+    broker.fault = () => 'retriable';
+    for (const value of numbers(2_000)) shipper.write(record(value));
+    broker.fault = () => 'none';
+    await shipper.close();
+    const { dropped } = shipper.stats();
+    expect(dropped).toBeGreaterThan(1_000);
+    expect(events.at(-1)).toMatchObject({
+      code: 'NOT_DELIVERED',
+      detail: { records: 0, dropped },
+      message: `Records for topic logs not delivered at close: 0. Dropped before: ${dropped}.`,
+    });
+  });
+
+  it('waits for no back-off once it is closed', async () => {
+    const { broker, shipper } = setUp({ retry: { minMs: 60_000, maxMs: 60_000 } });
+    await shipper.flush();
+    broker.fault = faults('retriable', 'retriable', 'retriable');
+    shipper.write(record('0'));
+    await new Promise<void>((resolve) => {
+      broker.onSend = () => resolve();
+    });
+    expect(await shipper.close()).toMatchObject({ acknowledged: 1, pending: 0 });
+  });
+
+  it('gives up at once where the process ends at once', async () => {
+    const { broker, shipper, events } = setUp();
+    broker.fault = () => 'retriable';
+    for (const value of numbers(20)) shipper.write(record(value));
+    shipper.giveUp();
+    expect(shipper.stats()).toMatchObject({ unresolved: 20, buffered: 0, inFlight: 0 });
+    expect(events.map(({ code }) => code)).toEqual(['NOT_DELIVERED']);
+    expect(await shipper.close()).toMatchObject({ pending: 0 });
   });
 
   it('counts what comes after close', async () => {

@@ -20,6 +20,10 @@ class CountedShipper {
     return { acknowledged: 0, dropped: 0, deadLettered: 0, pending: 0 };
   }
 
+  giveUp(): void {
+    this.calls.push('give up');
+  }
+
   async close() {
     this.calls.push('close');
     return { acknowledged: 0, dropped: 0, deadLettered: 0, pending: 0 };
@@ -40,6 +44,17 @@ describe('before a process ends by itself', () => {
     leave();
     runEmpty();
     expect(shipper.calls).toEqual(['flush', 'flush', 'close']);
+  });
+
+  it('what can no longer be sent is given up, and said, when the process is made to exit', () => {
+    const shipper = new CountedShipper();
+    const before = process.listeners('exit');
+    const leave = flushBeforeExit(shipper);
+    const [onExit] = process.listeners('exit').filter((listener) => !before.includes(listener));
+    onExit?.(0);
+    expect(shipper.calls).toEqual(['give up']);
+    leave();
+    expect(process.listeners('exit')).toEqual(before);
   });
 
   it('any number of shippers need one listener, and leave none', () => {
