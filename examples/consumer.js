@@ -4,7 +4,7 @@
 //
 // Run it twice with one group id: the second run goes on where the first one ended. Brokers and sign-in
 // come from the environment, as for producer.js.
-import { realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { DiasporaConsumer } from 'diaspora-logger';
 
 const idleMs = 10_000;
@@ -46,8 +46,13 @@ export async function runConsumerExample(topic, groupId) {
   }
 }
 
-if (process.argv[1] && realpathSync(process.argv[1]) === import.meta.filename) {
+const [, program] = process.argv;
+if (program && existsSync(program) && realpathSync(program) === import.meta.filename) {
   const [topic, groupId] = process.argv.slice(2);
   if (!topic || !groupId) throw new Error('Usage: node examples/consumer.js TOPIC GROUP_ID');
-  await runConsumerExample(topic, groupId);
+  // Not awaited here: a module with a top-level await cannot be loaded by require().
+  runConsumerExample(topic, groupId).catch((error) => {
+    console.error(error);
+    process.exitCode = 1;
+  });
 }

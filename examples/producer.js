@@ -4,7 +4,7 @@
 //
 // Brokers and sign-in come from the environment: DIASPORA_BOOTSTRAP and DIASPORA_REFRESH, and for a
 // local stack DIASPORA_ISSUER and DIASPORA_CA_FILE.
-import { realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { DiasporaLogger } from 'diaspora-logger';
 
 /**
@@ -39,8 +39,13 @@ export async function runProducerExample(topic) {
   }
 }
 
-if (process.argv[1] && realpathSync(process.argv[1]) === import.meta.filename) {
+const [, program] = process.argv;
+if (program && existsSync(program) && realpathSync(program) === import.meta.filename) {
   const topic = process.argv[2] ?? process.env.DIASPORA_TOPIC;
   if (!topic) throw new Error('Usage: node examples/producer.js TOPIC');
-  await runProducerExample(topic);
+  // Not awaited here: a module with a top-level await cannot be loaded by require().
+  runProducerExample(topic).catch((error) => {
+    console.error(error);
+    process.exitCode = 1;
+  });
 }

@@ -4,15 +4,16 @@
 //   node examples/sigterm-app.js TOPIC
 import pino from 'pino';
 
-const transport = pino.transport({
-  target: 'diaspora-logger/pino',
-  options: {
-    topic: process.argv[2] ?? process.env.DIASPORA_TOPIC,
-    // Keep it below the 10 s that Pino waits for its worker, and that with Pino's below the grace period.
-    closeTimeoutMs: 8_000,
-  },
-});
-const logger = pino(transport);
+const logger = pino(
+  pino.transport({
+    target: 'diaspora-logger/pino',
+    options: {
+      topic: process.argv[2] ?? process.env.DIASPORA_TOPIC,
+      // Keep it below the 10 s that Pino waits for its worker, and that with Pino's below the grace period.
+      closeTimeoutMs: 8_000,
+    },
+  }),
+);
 
 let ticks = 0;
 const work = setInterval(() => logger.info({ ticks: ++ticks }, 'working'), 100);
@@ -21,9 +22,8 @@ for (const signal of ['SIGTERM', 'SIGINT']) {
   process.once(signal, () => {
     clearInterval(work);
     logger.info({ signal, ticks }, 'stopping');
-    // 'close' comes when everything is delivered, or closeTimeoutMs is over.
-    transport.once('close', () => process.exit(0));
-    transport.end();
+    // With Pino's worker, exit() waits until everything is delivered, or closeTimeoutMs is over.
+    process.exit(0);
   });
 }
 

@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -22,6 +23,7 @@ const topic = 'quickstart';
 const requests = 400;
 const linesPerRequest = 20;
 const shownRecords = 3;
+const checkout = fileURLToPath(new URL('..', import.meta.url)).replace(/[\\/]$/, '');
 
 /** What an app says when it ends. */
 interface Logged {
@@ -37,6 +39,25 @@ interface ReadBack {
   readonly value: string;
 }
 
+/** A signal that asks the quickstart to end. */
+class Interruption extends Error {
+  override readonly name = 'Interruption';
+  /** As a shell tells it: 128 and the signal's number. */
+  readonly exitCode: number;
+
+  constructor(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP') {
+    super(`interrupted by ${signal}`);
+    this.exitCode = 128 + constants.signals[signal];
+  }
+}
+
+const stopping = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => stopping.abort(new Interruption(signal)));
+}
+// After SIGHUP the terminal is gone, and what cannot be written there must not keep the stack from being stopped.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
 type Environment = Readonly<Record<string, string>>;
 
 /** Shows a step while it runs, and how long it took. */
@@ -46,7 +67,14 @@ async function step<T>(
   result: (value: T) => string = () => title,
 ): Promise<T> {
   const started = performance.now();
-  const spinner = ora({ text: title, stream: process.stderr }).start();
+  const spinner = ora({
+    text: title,
+    stream: process.stderr,
+    // It would read Ctrl-C from the terminal, which is to reach the apps too.
+    discardStdin: false,
+    // It never comes to the end of a line on a terminal without columns.
+    ...(process.stderr.isTTY && !(process.stderr.columns > 0) && { isEnabled: false }),
+  }).start();
   const seconds = (): string => `${((performance.now() - started) / 1000).toFixed(1)} s`;
   try {
     const value = await work((line) => {
@@ -66,9 +94,13 @@ function app(script: string, env: Environment, ...args: readonly string[]) {
   const child = spawn(process.execPath, [file, ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
+    signal: stopping.signal,
+    killSignal: 'SIGKILL',
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const exited = once(child, 'exit');
+  // Nobody waits for it yet where the app is stopped before it was expected to end.
+  exited.catch(() => {});
   return {
     child,
     lines,
@@ -133,7 +165,7 @@ async function readBack(env: Environment): Promise<ReadBack[]> {
   return records;
 }
 
-async function count(written: Readonly<Record<string, Logged>>, records: readonly ReadBack[]) {
+async function count(written: readonly Logged[], records: readonly ReadBack[]) {
   const headersOf = ({ headers }: ReadBack) =>
     Object.entries(headers).map(([name, value]) => [name, Buffer.from(value)] as const);
   const audit = await auditTopic(
@@ -146,11 +178,11 @@ async function count(written: Readonly<Record<string, Logged>>, records: readonl
       value: Buffer.from(record.value),
     })),
   );
-  const logged = sum(Object.values(written), (one) => one.logged);
+  const logged = sum(written, (one) => one.logged);
   const found = sum([...audit.sources.values()], (records) => records);
   return {
     logged,
-    acknowledged: sum(Object.values(written), ({ stats }) => stats.acknowledged),
+    acknowledged: sum(written, ({ stats }) => stats.acknowledged),
     read: records.length,
     lost: logged - found,
     repeated: audit.repeated.length,
@@ -160,29 +192,37 @@ async function count(written: Readonly<Record<string, Logged>>, records: readonl
 const sum = <T>(items: readonly T[], of: (item: T) => number): number =>
   items.reduce((total, item) => total + of(item), 0);
 
-/** The last records of each source as a person reads them: Pino calls the text `msg`, Winston `message`. */
+/** An app's records are told by how its framework calls the text: Pino `msg`, Winston `message`. */
+function recordsWith(messageKey: string, records: readonly ReadBack[]): ReadBack[] {
+  return records.filter(({ value }) => messageKey in JSON.parse(value));
+}
+
+/** The last records of each source as a person reads them. */
 async function show(records: readonly ReadBack[]): Promise<void> {
   for (const messageKey of ['msg', 'message']) {
-    const lines = records.filter(({ value }) => messageKey in JSON.parse(value));
+    const lines = recordsWith(messageKey, records);
     const printer = pretty({ messageKey, singleLine: true, ignore: 'pid,hostname', sync: true });
     Readable.from(lines.slice(-shownRecords).map(({ value }) => `${value}\n`)).pipe(printer);
     await once(printer, 'finish');
   }
 }
 
-function table(written: Readonly<Record<string, Logged>>, read: number): string {
-  const rows = new Table({
+/** One line of the table. */
+interface Row extends Logged {
+  readonly app: string;
+  readonly read: number;
+}
+
+function table(rows: readonly Row[], read: number): string {
+  const lines = new Table({
     head: ['', 'logged', 'acknowledged', 'read back'],
     colAligns: ['left', 'right', 'right', 'right'],
-    style: { head: [] },
+    style: { head: [], border: [] },
   });
-  for (const [name, { logged, stats }] of Object.entries(written)) {
-    rows.push([name, logged, stats.acknowledged, '']);
-  }
-  const all = Object.values(written);
-  const acknowledged = sum(all, ({ stats }) => stats.acknowledged);
-  rows.push(['together', sum(all, ({ logged }) => logged), acknowledged, read]);
-  return rows.toString();
+  for (const row of rows) lines.push([row.app, row.logged, row.stats.acknowledged, row.read]);
+  const acknowledged = sum(rows, ({ stats }) => stats.acknowledged);
+  lines.push(['together', sum(rows, ({ logged }) => logged), acknowledged, read]);
+  return lines.toString();
 }
 
 function keepRunning(env: Environment): string {
@@ -192,7 +232,7 @@ The stack goes on until Ctrl-C. In another terminal:
 
 ${exports.join('\n')}
 
-and in your own app, after npm install pino and this package:
+and in your own app, after \`npm install pino ${checkout}\`:
 
 import pino from 'pino';
 const transport = pino.transport({ target: 'diaspora-logger/pino' });
@@ -201,7 +241,18 @@ logger.info('my first record');
 `;
 }
 
-async function run(stack: Stack, keep: boolean): Promise<boolean> {
+async function untilStopped(): Promise<void> {
+  if (!stopping.signal.aborted) await once(stopping.signal, 'abort');
+}
+
+/** Rejects when a signal comes. */
+async function interruption(): Promise<never> {
+  await untilStopped();
+  throw stopping.signal.reason;
+}
+
+/** Answers whether every record was found once, and what an app needs to log to the same topic. */
+async function run(stack: Stack): Promise<{ whole: boolean; env: Environment }> {
   const { refreshToken, principal } = await step(
     'Signing in at the Globus stand-in (authorization code with PKCE)',
     () => stack.globus.signIn(),
@@ -229,29 +280,44 @@ async function run(stack: Stack, keep: boolean): Promise<boolean> {
   );
   console.log('\nThe last of them:\n');
   await show(records);
-  const written = { 'Pino, in its worker': pino, Winston: winston };
-  console.log(`\n${table(written, records.length)}`);
-  const { logged, acknowledged, read, lost, repeated } = await count(written, records);
+  const rows: Row[] = [
+    { app: 'Pino, in its worker', ...pino, read: recordsWith('msg', records).length },
+    { app: 'Winston', ...winston, read: recordsWith('message', records).length },
+  ];
+  console.log(`\n${table(rows, records.length)}`);
+  const { logged, acknowledged, read, lost, repeated } = await count(rows, records);
   console.log(
     `quickstart: ${logged} logged, ${acknowledged} acknowledged, ${read} read back, ${lost} lost, ${repeated} repeated`,
   );
-  if (keep) {
-    console.log(keepRunning(env));
-    await new Promise((resolve) => {
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve);
-    });
+  const whole = logged === acknowledged && logged === read && lost === 0 && repeated === 0;
+  return { whole, env };
+}
+
+/** Answers the exit code. */
+async function main({ keep }: { readonly keep: boolean }): Promise<number> {
+  try {
+    // A signal waits until the stack has started: half of one could not be stopped.
+    await using stack = await step('Starting Kafka and the Globus stand-in', (onProgress) =>
+      startStack({ onProgress }),
+    );
+    stopping.signal.throwIfAborted();
+    const { whole, env } = await Promise.race([run(stack), interruption()]);
+    if (keep) {
+      console.log(keepRunning(env));
+      // The end that was announced, and no interruption.
+      await untilStopped();
+    }
+    return whole ? 0 : 1;
+  } catch (error) {
+    // Ctrl-C reaches the apps and Maven too: that these fail is no news then.
+    const { reason } = stopping.signal;
+    if (reason instanceof Interruption) return reason.exitCode;
+    console.error(error instanceof MissingToolError ? error.message : error);
+    return 1;
   }
-  return logged === acknowledged && logged === read && lost === 0 && repeated === 0;
 }
 
 const { values: flags } = parseArgs({ options: { keep: { type: 'boolean', default: false } } });
-try {
-  await using stack = await step('Starting Kafka and the Globus stand-in', (onProgress) =>
-    startStack({ onProgress }),
-  );
-  if (!(await run(stack, flags.keep))) process.exitCode = 1;
-} catch (error) {
-  const known = error instanceof MissingToolError;
-  console.error(known ? error.message : error);
-  process.exitCode = 1;
-}
+process.exitCode = await main(flags);
+// Requests that were given up would be tried to their last.
+if (stopping.signal.aborted) process.exit();

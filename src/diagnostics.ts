@@ -27,6 +27,7 @@ export const diagnosticCodes = {
   CLOCK_SKEW: 'retry',
   PRODUCER_FENCED: 'retry',
   POSSIBLY_REPEATED: 'retry',
+  READ_DENIED: 'retry',
   CONSUMER_RESTARTED: 'retry',
   COMMIT_FAILED: 'retry',
   BUFFER_FULL: 'overflow',

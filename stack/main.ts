@@ -69,7 +69,8 @@ async function main(args: readonly string[]): Promise<void> {
   };
   say(`Kafka and Globus are ready; logs and data are in ${stack.directory}\n`);
   for (const [name, value] of Object.entries(environment)) console.log(`export ${name}=${value}`);
-  say('\nPut these lines into another terminal. Ctrl-C stops the stack.');
+  // The process that npm started is another: ended by a signal, it leaves this one running.
+  say(`\nPut these lines into another terminal. Ctrl-C, or kill ${process.pid}, stops the stack.`);
   if (!stopping.signal.aborted) await once(stopping.signal, 'abort');
   say('\nStopping');
 }

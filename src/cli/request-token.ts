@@ -36,7 +36,10 @@ async function run(flags: Flags): Promise<void> {
     browser: flags.browser,
     save: flags.save === true,
     prompt: (url) =>
-      promptForCode(url, process.stdin, flags.json ? process.stderr : process.stdout),
+      promptForCode(url, process.stdin, flags.json ? process.stderr : process.stdout).finally(() =>
+        // A paused pipe that its writer leaves open would keep the process from ending.
+        process.stdin.destroy(),
+      ),
     ...(flags.issuer !== undefined && { issuer: flags.issuer }),
   });
   const secret = env['DIASPORA_SDK_CLIENT_SECRET'];

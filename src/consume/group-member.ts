@@ -1,10 +1,10 @@
 /** One membership of a consumer group after another: kafkajs's consumer, made anew whenever it stops for good. */
 import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import { backOff } from '../back-off.ts';
-import type { DiagnosticCode, Diagnostics } from '../diagnostics.ts';
+import type { Diagnostics } from '../diagnostics.ts';
 import { DiasporaError } from '../errors.ts';
 import type { ResolvedConsumer } from '../options.ts';
-import { failureCode, failureMessage } from './failure.ts';
+import { failureMessage, failureOf } from './failure.ts';
 import type { Position, TopicPartition } from './positions.ts';
 
 /** Where to go on: an offset, or one end of the partition. */
@@ -41,6 +41,8 @@ export class GroupMember {
   /** Asked for while there was no membership to ask it of. */
   readonly #seeks = new Map<string, TopicPartition & { readonly target: SeekTarget }>();
   #consumer: Consumer | null = null;
+  /** Whether a broker has ever answered. */
+  #answered = false;
 
   constructor(options: GroupMemberOptions) {
     this.#options = options;
@@ -101,19 +103,30 @@ export class GroupMember {
       // A membership that lasted shows that things work: begin with short waits again.
       failures = Date.now() - joinedAt > 60_000 ? 0 : failures + 1;
       const waitMs = Math.ceil(backOff(failures, retry));
-      const code = failureCode(error);
-      if (code === 'SIGN_IN_REFUSED') this.#options.onSignInRefused();
-      // A new group's coordinator takes a moment to load: a first failure that passes is no news.
-      if (code !== 'CONSUMER_RESTARTED' || failures > 1) this.#report(code, error, waitMs);
-      await aborted(this.#closed.signal, waitMs);
+      this.#report(error, failures, waitMs);
+      await this.#waitOrEnd(waitMs);
     }
   }
 
-  #report(code: DiagnosticCode, error: unknown, waitMs: number): void {
-    const { groupId } = this.#options.options;
+  async #waitOrEnd(milliseconds: number): Promise<void> {
+    const over = new AbortController();
+    const timer = setTimeout(() => over.abort(), milliseconds);
+    await abortOf(this.#closed.signal, over.signal);
+    clearTimeout(timer);
+  }
+
+  #report(error: unknown, failures: number, waitMs: number): void {
+    const { groupId, topics, tls } = this.#options.options;
+    const attempt = { groupId, topics, encrypted: tls !== null, answered: this.#answered };
+    const failure = failureOf(error, attempt);
+    if (!failure) return;
+    const { code, message } = failure;
+    if (code === 'SIGN_IN_REFUSED') this.#options.onSignInRefused();
+    // A new group's coordinator takes a moment to load: a first failure that passes is no news.
+    if (code === 'CONSUMER_RESTARTED' && failures === 1) return;
     this.#options.diagnostics.emit(
       code,
-      `The consumer of group ${groupId} stopped (${failureMessage(error)}) and starts again.`,
+      `${message} The consumer of group ${groupId} starts again by itself.`,
       { groupId, waitMs },
     );
   }
@@ -137,13 +150,17 @@ export class GroupMember {
     consumer.on('consumer.group_join', ({ payload }) => this.#assigned(payload.memberAssignment));
     consumer.on('consumer.rebalancing', () => this.#options.onRebalancing());
     const joined = this.#join(consumer);
+    // Many memberships may come before the end: each takes its listener back.
+    const over = new AbortController();
+    const closed = abortOf(this.#closed.signal, over.signal);
     try {
-      await Promise.race([joined, aborted(this.#closed.signal)]);
-      return await Promise.race([crashed, aborted(this.#closed.signal)]);
+      await Promise.race([joined, closed]);
+      return await Promise.race([crashed, closed]);
     } catch (error) {
       return error;
     } finally {
       this.#consumer = null;
+      over.abort();
       await leave(consumer);
       // Where the end came while it was still joining, it must not stay in the group afterwards.
       void joined.catch(() => undefined).then(() => leave(consumer));
@@ -153,6 +170,7 @@ export class GroupMember {
   async #join(consumer: Consumer): Promise<void> {
     const { options, onBatch } = this.#options;
     await consumer.connect();
+    this.#answered = true;
     await consumer.subscribe({
       topics: [...options.topics],
       fromBeginning: options.autoOffsetReset === 'earliest',
@@ -205,16 +223,14 @@ function byTopic(partitions: readonly TopicPartition[]): { topic: string; partit
   return [...topics].map(([topic, numbers]) => ({ topic, partitions: numbers }));
 }
 
-/** Resolves when the signal is aborted, or after so many milliseconds. */
-function aborted(signal: AbortSignal, milliseconds?: number): Promise<void> {
+/** Resolves when one of the signals is aborted, and leaves no listener behind. */
+function abortOf(...signals: readonly AbortSignal[]): Promise<void> {
   return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
     const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
+      for (const signal of signals) signal.removeEventListener('abort', end);
       resolve();
     };
-    const timer = milliseconds === undefined ? undefined : setTimeout(end, milliseconds);
-    signal.addEventListener('abort', end);
+    if (signals.some(({ aborted }) => aborted)) return resolve();
+    for (const signal of signals) signal.addEventListener('abort', end);
   });
 }

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { uniqueTopic } from '../shared-stack.ts';
@@ -47,6 +48,20 @@ describe('The example', () => {
   it('index.js exports both for other programs', async () => {
     const examples: object = await import(import.meta.resolve('diaspora-logger/examples'));
     expect(Object.keys(examples).sort()).toEqual(['runConsumerExample', 'runProducerExample']);
+    const required: object = createRequire(import.meta.url)('diaspora-logger/examples');
+    expect(Object.keys(required).sort()).toEqual(['runConsumerExample', 'runProducerExample']);
+  });
+
+  it('producer.js and consumer.js end with what went wrong, and not with 0', async () => {
+    const nowhere = { ...env, DIASPORA_BOOTSTRAP: 'no port' };
+    for (const [file, ...args] of [
+      ['examples/producer.js', 'a-topic'],
+      ['examples/consumer.js', 'a-topic', 'a-group'],
+    ] as const) {
+      const { code, stderr } = await startApp(file, args, nowhere).ended;
+      expect(code).toBe(1);
+      expect(stderr).toContain('ConfigurationError');
+    }
   });
 
   it('pino-app.js', async () => {

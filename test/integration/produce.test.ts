@@ -302,7 +302,9 @@ describe('rights', () => {
 
   it('to see are missed by name', async () => {
     const topic = await newTopic({ owner: 'somebody' });
-    await expect(Bench.open(topic, { over })).rejects.toThrow(/does not exist, or may not be written to/);
+    await expect(Bench.open(topic, { over })).rejects.toThrow(
+      /does not exist, or may not be written to/,
+    );
   });
 
   it('to read decide whether a last stamp is told', async () => {

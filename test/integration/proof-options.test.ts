@@ -246,7 +246,7 @@ describe('DiasporaConsumer throws one sentence for', () => {
 
 describe('Without a token, one sentence tells how to get one', () => {
   const sentence =
-    'No Globus refresh token: run "npx diaspora-logger request-token", then set DIASPORA_REFRESH, or DIASPORA_REFRESH_FILE to a file that holds it.';
+    'No Globus refresh token: run "npx diaspora-logger request-token --save", or set DIASPORA_REFRESH, or DIASPORA_REFRESH_FILE to a file that holds it.';
 
   /** The first event that is about the token. */
   function firstRejection(): Promise<DiagnosticEvent> {

@@ -1,10 +1,19 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** Of every stack that runs on this machine now. */
+function stackDirectories(): string[] {
+  return readdirSync(tmpdir())
+    .filter((name) => name.startsWith('diaspora-stack-'))
+    .sort();
+}
 
 function quickstart(...args: readonly string[]) {
   // As npm runs it, without the set-up that this run has done already.
@@ -31,6 +40,12 @@ it('the quickstart loses and repeats nothing, and says so in its last line', asy
   expect(Number(logged)).toBeGreaterThan(5_000);
   expect([acknowledged, read]).toEqual([logged, logged]);
   expect(stdout).toContain('INFO');
+  // Of each app as many were read as it logged.
+  for (const app of ['Pino, in its worker', 'Winston']) {
+    const [row = ''] = lines.filter((line) => line.includes(`│ ${app} `));
+    const [logged, ...others] = row.match(/\d+/g) ?? [];
+    expect(others, row).toEqual([logged, logged]);
+  }
   expect(child.exitCode).toBe(0);
 });
 
@@ -62,4 +77,22 @@ it('with --keep it leaves the stack running, and what it prints works as printed
   child.kill('SIGINT');
   await once(child, 'close');
   expect(child.exitCode).toBe(0);
+});
+
+it.each([
+  { signal: 'SIGINT', exitCode: 130 },
+  { signal: 'SIGTERM', exitCode: 143 },
+  { signal: 'SIGHUP', exitCode: 129 },
+] as const)('$signal ends it at work, with its directory', async ({ signal, exitCode }) => {
+  const before = stackDirectories();
+  const child = quickstart();
+  child.stdout.resume();
+  for await (const chunk of child.stderr.setEncoding('utf8')) {
+    if (String(chunk).includes('Logging through Pino')) break;
+  }
+  expect(stackDirectories()).not.toEqual(before);
+  child.kill(signal);
+  await once(child, 'exit');
+  expect(child.exitCode).toBe(exitCode);
+  expect(stackDirectories()).toEqual(before);
 });

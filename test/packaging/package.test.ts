@@ -148,6 +148,12 @@ describe('in a project of its user', () => {
       },
     );
 
+    it('gives its examples to CommonJS', async () => {
+      const code = "console.log(Object.keys(require('diaspora-logger/examples')).sort().join())";
+      const { stdout } = await project.run(node, ['--input-type=commonjs', '--eval', code]);
+      expect(stdout).toBe('runConsumerExample,runProducerExample\n');
+    });
+
     it('delivers from CommonJS: by Pino in its worker, and directly', async () => {
       const topic = await newTopic();
       const { stderr } = await project.run(node, ['pino-worker.cjs', topic], await signedIn());
