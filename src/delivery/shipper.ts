@@ -136,9 +136,9 @@ export class Shipper {
     this.#givenUp = true;
     const left = this.#dispatcher.stop();
     const pending = left.reduce((sum, { batch }) => sum + batch.count, 0);
-    // First, since sockets may still be writing what is settled, and given back, here.
-    await this.#options.driver.close();
+    // Said before anything is waited for: the process may be made to exit meanwhile.
     this.#ledger.unresolved(left, this.#dispatcher.lastFailure);
+    await this.#options.driver.close();
     return this.#result(pending);
   }
 

@@ -220,7 +220,8 @@ describe('The consumer', () => {
     ).rejects.toMatchObject({ code: 'COMMIT_FAILED' });
   });
 
-  it.runIf('zstdDecompress' in zlib)('reads zstd', async () => {
+  it('reads zstd', async (context) => {
+    if (!('zstdDecompress' in zlib)) context.skip('this Node has no zstd');
     const topic = await newTopic('consumer');
     await fill(topic, 100, { compression: 'zstd' });
     await using consumer = new DiasporaConsumer(plain(topic));

@@ -1,6 +1,8 @@
+import { spawnSync } from 'node:child_process';
 import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
 import { DeadLetters } from '../../../src/delivery/dead-letters.ts';
 
@@ -57,4 +59,20 @@ it('dead letters are appended to what is there', () => {
   appendFileSync(letters.file, 'before\n');
   letters.write([{ key: null, value: 'x', headers: [], timestamp: 0 }], at);
   expect(readFileSync(letters.file, 'utf8')).toMatch(/^before\n\{.*\}\n$/);
+});
+
+it('a line that the disk takes only in part is taken back, and the next one stays whole', () => {
+  const script = fileURLToPath(new URL('short-write.ts', import.meta.url));
+  // A limit of 4 KiB a file: a full disk, too, takes a part and refuses the rest.
+  const command = 'ulimit -f 4; exec "$0" --import tsx "$1" "$2"';
+  const { stdout } = spawnSync('bash', ['-c', command, process.execPath, script, directory()], {
+    encoding: 'utf8',
+  });
+  const { refused, content } = JSON.parse(stdout);
+  expect(refused).toBe(true);
+  const values = content
+    .trimEnd()
+    .split('\n')
+    .map((line: string) => JSON.parse(line).record.value);
+  expect(values).toEqual(['first', 'third']);
 });

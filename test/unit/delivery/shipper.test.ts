@@ -340,6 +340,15 @@ describe('a shipper', () => {
     expect(await shipper.close()).toMatchObject({ acknowledged: 1, pending: 0 });
   });
 
+  it('says what is left before it waits for connections to close', async () => {
+    const { broker, shipper, events } = setUp();
+    broker.fault = () => 'retriable';
+    broker.close = () => new Promise(() => {});
+    shipper.write(record('0'));
+    void shipper.close({ timeoutMs: 20 });
+    await expect.poll(() => events.map(({ code }) => code)).toEqual(['NOT_DELIVERED']);
+  });
+
   it('gives up at once where the process ends at once', async () => {
     const { broker, shipper, events } = setUp();
     broker.fault = () => 'retriable';
