@@ -9,6 +9,7 @@ const {
   AclResourceTypes: resourceTypes,
   ConfigResourceTypes,
   Kafka,
+  KafkaJSProtocolError,
   logLevel,
   ResourcePatternTypes,
 } = kafkajs;
@@ -63,6 +64,12 @@ export interface TopicDefaults {
 }
 
 const pollMs = 20;
+
+/** How long a change of leaders may take, in milliseconds. */
+const settleMs = 30_000;
+
+/** What a broker says that does not lead a partition, or not yet. */
+const leaderElsewhere = new Set(['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE']);
 
 /** A connection is made for each call: kafkajs does not come back from every fault that tests make. */
 export function administration(bootstrap: string, defaults: TopicDefaults): Administration {
@@ -158,7 +165,7 @@ export function administration(bootstrap: string, defaults: TopicDefaults): Admi
       return new Map(topics[0]?.partitions.map((one) => [one.partitionId, one.leader]));
     },
     async endOffsets(topic) {
-      const offsets = await ask((admin) => admin.fetchTopicOffsets(topic));
+      const offsets = await ask((admin) => settled(() => admin.fetchTopicOffsets(topic)));
       return new Map(offsets.map(({ partition, high }) => [partition, BigInt(high)]));
     },
   };
@@ -196,6 +203,23 @@ function configEntries(
   config: Readonly<Record<string, string>>,
 ): { name: string; value: string }[] {
   return Object.entries(config).map(([name, value]) => ({ name, value }));
+}
+
+/**
+ * Asks again while a partition's leader does not yet know that it is one: brokers tell of a new
+ * leader a moment before it serves, and kafkajs asks for offsets once.
+ */
+async function settled<T>(question: () => Promise<T>): Promise<T> {
+  const until = performance.now() + settleMs;
+  for (;;) {
+    try {
+      return await question();
+    } catch (error) {
+      const type = error instanceof KafkaJSProtocolError ? error.type : '';
+      if (!leaderElsewhere.has(type) || performance.now() > until) throw error;
+      await nextPoll();
+    }
+  }
 }
 
 const nextPoll = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, pollMs));
