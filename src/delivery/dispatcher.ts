@@ -8,11 +8,9 @@ import type { Intake } from './intake.ts';
 import type { Identity, Lane } from './lane.ts';
 import type { Lanes } from './lanes.ts';
 import type { Ledger } from './ledger.ts';
+import { Partitions } from './partitions.ts';
 import type { QueuedBatch } from './queued-batch.ts';
 import { Resolver } from './resolver.ts';
-
-/** Metadata older than this is asked for again, so that new partitions are found, in milliseconds. */
-const topologyMaxAgeMs = 60_000;
 
 /** A lane that failed so often in a row has its leader looked up again, whatever the failures were. */
 const attemptsBeforeLookup = 4;
@@ -39,13 +37,8 @@ export class Dispatcher {
   readonly #resolver: Resolver;
   readonly #topology: Inquiry<Topology>;
   readonly #producerId: Inquiry<{ readonly producerId: bigint; readonly epoch: number } | null>;
-  /** Lanes of today's partitions, by id. */
-  #rotation: Lane[] = [];
+  readonly #partitions: Partitions;
   #turn = 0;
-  #topicId: string | null = null;
-  /** Ids of topics of this name that are gone: a broker that lags may still tell of one. */
-  readonly #formerTopics = new Set<string>();
-  #topologyAt = Number.NEGATIVE_INFINITY;
   /** Undefined until the broker gave one; null where it gives none. */
   #identity: Identity | null | undefined;
   readonly #busyBrokers = new Set<number>();
@@ -66,10 +59,20 @@ export class Dispatcher {
       onStaleTopology: () => this.#topology.start(),
       stopped: () => this.#stopped,
     });
+    this.#partitions = new Partitions({
+      ...options,
+      onFailure: (message) => {
+        this.#resolver.lastFailure = message;
+      },
+    });
     this.#topology = new Inquiry({
       retry,
       ask: () => driver.topology(),
-      onAnswer: (topology) => this.#follow(topology),
+      onAnswer: (topology) => {
+        const complete = this.#partitions.follow(topology);
+        this.pump();
+        return complete;
+      },
       onFailure: (failure, attempt) => this.#resolver.report(null, failure, attempt),
     });
     this.#producerId = new Inquiry({
@@ -126,14 +129,14 @@ export class Dispatcher {
   pump(): void {
     if (this.#stopped || this.#fenced) return;
     const now = performance.now();
-    if (now - this.#topologyAt > topologyMaxAgeMs) this.#topology.start();
+    if (this.#partitions.outdated(now)) this.#topology.start();
     if (this.#identity === undefined) return;
-    if (this.#lanesWithoutPartition().length > 0) this.#topology.start();
+    const { rotation } = this.#partitions;
     const requests = new Map<number, Lane[]>();
     let wakeAt = Number.POSITIVE_INFINITY;
     let nextTurn = this.#turn;
-    for (let step = 0; step < this.#rotation.length; step += 1) {
-      const lane = this.#rotation[(this.#turn + step) % this.#rotation.length];
+    for (let step = 0; step < rotation.length; step += 1) {
+      const lane = rotation[(this.#turn + step) % rotation.length];
       if (!lane || lane.busy || lane.leader === null || this.#busyBrokers.has(lane.leader))
         continue;
       if (lane.retryAt > now) {
@@ -159,7 +162,7 @@ export class Dispatcher {
       if (lanes) lanes.push(lane);
       else requests.set(lane.leader, [lane]);
     }
-    if (this.#rotation.length > 0) this.#turn = nextTurn % this.#rotation.length;
+    if (rotation.length > 0) this.#turn = nextTurn % rotation.length;
     for (const [broker, lanes] of requests) this.#send(broker, lanes);
     this.#wake(wakeAt);
   }
@@ -222,76 +225,7 @@ export class Dispatcher {
 
   #freed(lane: Lane): void {
     lane.busy = false;
-    if (lane.topicGone && !this.#stopped) this.#moveToNewTopic(lane);
-  }
-
-  /** Answers whether every record that waits has a partition with a leader. */
-  #follow({ topicId, partitions }: Topology): boolean {
-    if (topicId !== null && this.#formerTopics.has(topicId)) return false;
-    const before = this.#rotation;
-    const leaders = new Map(partitions.map(({ id, leader }) => [id, leader]));
-    // Partitions are never taken away from a topic: where ids are not told, fewer of them tell of a new topic.
-    const recreated =
-      topicId === null || this.#topicId === null
-        ? before.some((lane) => !leaders.has(lane.id))
-        : topicId !== this.#topicId;
-    if (recreated && this.#topicId !== null) this.#formerTopics.add(this.#topicId);
-    this.#topicId = topicId ?? this.#topicId;
-    this.#topologyAt = performance.now();
-    this.#rotation = partitions.map(({ id }) => this.#options.lanes.of(id));
-    for (const lane of this.#options.lanes) lane.leader = leaders.get(lane.id) ?? null;
-    this.#options.intake.setPartitions(partitions.length);
-    if (recreated) this.#leaveOldTopic();
-    const homeless = this.#lanesWithoutPartition()[0];
-    if (homeless) this.#reportNoPartition(homeless);
-    this.pump();
-    return !homeless && partitions.every(({ leader }) => leader !== null);
-  }
-
-  #leaveOldTopic(): void {
-    const { topic, diagnostics, lanes } = this.#options;
-    diagnostics.emit(
-      'TOPIC_RECREATED',
-      `Topic ${topic} was deleted and made again: records acknowledged before are gone with the old one; those not yet acknowledged go to the new one.`,
-      { topic },
-    );
-    for (const lane of lanes) {
-      lane.acknowledged = false;
-      lane.topicGone = true;
-      if (!lane.busy) this.#moveToNewTopic(lane);
-    }
-  }
-
-  /** What was stored in the old topic is gone with it: a lane sends it again, or gives it to others where it has no partition now. */
-  #moveToNewTopic(lane: Lane): void {
-    const { intake } = this.#options;
-    lane.topicGone = false;
-    if (this.#rotation.includes(lane)) {
-      lane.unhold();
-      return;
-    }
-    const batches = [...lane.surrender(), ...lane.queue.batches()];
-    for (const batch of batches) lane.queue.replace(batch, null);
-    const named = batches.filter(({ namesPartition }) => namesPartition);
-    intake.reroute(named, lane.id);
-    intake.reroute(
-      batches.filter((batch) => !named.includes(batch)),
-      null,
-    );
-  }
-
-  /** Lanes whose records name a partition that the topic does not have: they wait until it does. */
-  #lanesWithoutPartition(): Lane[] {
-    const { lanes } = this.#options;
-    if (lanes.size === this.#rotation.length) return [];
-    return [...lanes].filter((lane) => !lane.empty && !this.#rotation.includes(lane));
-  }
-
-  #reportNoPartition(lane: Lane): void {
-    const { topic, diagnostics } = this.#options;
-    const message = `Topic ${topic} has no partition ${lane.id}: it has ${this.#rotation.length}. Add partitions, or name another.`;
-    this.#resolver.lastFailure = message;
-    diagnostics.emit('TOPIC_UNKNOWN', message, { topic, partition: lane.id });
+    if (!this.#stopped) this.#partitions.freed(lane);
   }
 
   #identify(given: { readonly producerId: bigint; readonly epoch: number } | null): boolean {
