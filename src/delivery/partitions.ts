@@ -1,0 +1,115 @@
+/** A topic's partitions as the brokers last told them, and what follows when they change. */
+import type { Diagnostics } from '../diagnostics.ts';
+import type { Topology } from './driver.ts';
+import type { Intake } from './intake.ts';
+import type { Lane } from './lane.ts';
+import type { Lanes } from './lanes.ts';
+
+/** Metadata older than this is asked for again, so that new partitions are found, in milliseconds. */
+const maxAgeMs = 60_000;
+
+export interface PartitionsOptions {
+  readonly topic: string;
+  readonly lanes: Lanes;
+  readonly intake: Intake;
+  readonly diagnostics: Diagnostics;
+  /** Records wait for something that only people can mend. */
+  readonly onFailure: (message: string) => void;
+}
+
+export class Partitions {
+  readonly #options: PartitionsOptions;
+  #rotation: readonly Lane[] = [];
+  #topicId: string | null = null;
+  /** Ids of topics of this name that are gone: a broker that lags may still tell of one. */
+  readonly #formerTopics = new Set<string>();
+  #toldAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: PartitionsOptions) {
+    this.#options = options;
+  }
+
+  /** Lanes of today's partitions, by id. */
+  get rotation(): readonly Lane[] {
+    return this.#rotation;
+  }
+
+  /** Whether the brokers should be asked again: it is long ago, or records wait for what they did not tell. */
+  outdated(now: number): boolean {
+    return now - this.#toldAt > maxAgeMs || this.#lanesWithoutPartition().length > 0;
+  }
+
+  /** Answers whether every record that waits has a partition with a leader. */
+  follow({ topicId, partitions }: Topology): boolean {
+    if (topicId !== null && this.#formerTopics.has(topicId)) return false;
+    const { lanes, intake } = this.#options;
+    const before = this.#rotation;
+    const leaders = new Map(partitions.map(({ id, leader }) => [id, leader]));
+    // Partitions are never taken away from a topic: where ids are not told, fewer of them tell of a new topic.
+    const recreated =
+      topicId === null || this.#topicId === null
+        ? before.some((lane) => !leaders.has(lane.id))
+        : topicId !== this.#topicId;
+    if (recreated && this.#topicId !== null) this.#formerTopics.add(this.#topicId);
+    this.#topicId = topicId ?? this.#topicId;
+    this.#toldAt = performance.now();
+    this.#rotation = partitions.map(({ id }) => lanes.of(id));
+    for (const lane of lanes) lane.leader = leaders.get(lane.id) ?? null;
+    intake.setPartitions(partitions.length);
+    if (recreated) this.#leaveOldTopic();
+    const homeless = this.#lanesWithoutPartition()[0];
+    if (homeless) this.#reportNoPartition(homeless);
+    return !homeless && partitions.every(({ leader }) => leader !== null);
+  }
+
+  /** `lane` has nothing under way: where its topic was made again, what it holds goes to the new one. */
+  freed(lane: Lane): void {
+    if (lane.topicGone) this.#moveToNewTopic(lane);
+  }
+
+  #leaveOldTopic(): void {
+    const { topic, diagnostics, lanes } = this.#options;
+    diagnostics.emit(
+      'TOPIC_RECREATED',
+      `Topic ${topic} was deleted and made again: records acknowledged before are gone with the old one; those not yet acknowledged go to the new one.`,
+      { topic },
+    );
+    for (const lane of lanes) {
+      lane.acknowledged = false;
+      lane.topicGone = true;
+      if (!lane.busy) this.#moveToNewTopic(lane);
+    }
+  }
+
+  /** What was stored in the old topic is gone with it: a lane sends it again, or gives it to others where it has no partition now. */
+  #moveToNewTopic(lane: Lane): void {
+    const { intake } = this.#options;
+    lane.topicGone = false;
+    if (this.#rotation.includes(lane)) {
+      lane.unhold();
+      return;
+    }
+    const batches = [...lane.surrender(), ...lane.queue.batches()];
+    for (const batch of batches) lane.queue.replace(batch, null);
+    const named = batches.filter(({ namesPartition }) => namesPartition);
+    intake.reroute(named, lane.id);
+    intake.reroute(
+      batches.filter((batch) => !named.includes(batch)),
+      null,
+    );
+  }
+
+  /** Lanes whose records name a partition that the topic does not have: they wait until it does. */
+  #lanesWithoutPartition(): Lane[] {
+    const { lanes } = this.#options;
+    if (lanes.size === this.#rotation.length) return [];
+    return [...lanes].filter((lane) => !lane.empty && !this.#rotation.includes(lane));
+  }
+
+  #reportNoPartition(lane: Lane): void {
+    const { topic, diagnostics, onFailure } = this.#options;
+    const message = `Topic ${topic} has no partition ${lane.id}: it has ${this.#rotation.length}. Add partitions, or name another.`;
+    onFailure(message);
+    diagnostics.emit('TOPIC_UNKNOWN', message, { topic, partition: lane.id });
+  }
+}
