@@ -7,6 +7,7 @@ import { performance } from 'node:perf_hooks';
 /** Every code that the package can report, and the event that it belongs to. `docs/troubleshooting.md` explains each. */
 export const diagnosticCodes = {
   CONNECTED: 'connected',
+  DELIVERY_RESUMED: 'connected',
   BROKER_UNREACHABLE: 'disconnected',
   BROKER_HOST_UNKNOWN: 'disconnected',
   BROKER_NOT_TLS: 'disconnected',
@@ -46,6 +47,18 @@ export const diagnosticCodes = {
   REFRESH_TOKEN_INVALID: 'token-rejected',
   CREDENTIALS_MISSING: 'token-rejected',
 } as const;
+
+/** Codes of what keeps records from their broker, and ends when one is acknowledged again. */
+const troubles: ReadonlySet<DiagnosticCode> = new Set(
+  Object.entries(diagnosticCodes).flatMap(([code, event]) =>
+    event === 'disconnected' || event === 'token-rejected' ? [code as DiagnosticCode] : [],
+  ),
+)
+  .add('BROKER_ERROR')
+  .add('BROKER_THROTTLED')
+  .add('REQUEST_TIMED_OUT')
+  .add('TOPIC_UNKNOWN')
+  .add('TOPIC_WRITE_DENIED');
 
 /** Name of a diagnostic event. */
 export type DiagnosticName =
@@ -89,6 +102,7 @@ export class Diagnostics {
   readonly #channel = channel(diagnosticsChannelName);
   readonly #sinks: DiagnosticSink[];
   #depth = 0;
+  #troubles = 0;
 
   constructor(...sinks: DiagnosticSink[]) {
     this.#sinks = sinks;
@@ -99,6 +113,11 @@ export class Diagnostics {
     return this.#depth > 0;
   }
 
+  /** How often something was said that keeps records from their broker. */
+  get troubles(): number {
+    return this.#troubles;
+  }
+
   emit(code: DiagnosticCode, message: string, detail: DiagnosticDetail = {}): void {
     const event: DiagnosticEvent = {
       event: diagnosticCodes[code],
@@ -107,6 +126,7 @@ export class Diagnostics {
       time: Date.now(),
       detail,
     };
+    if (troubles.has(code)) this.#troubles += 1;
     this.#depth += 1;
     for (const sink of this.#sinks) tell(sink, event);
     if (this.#channel.hasSubscribers) this.#channel.publish(event);

@@ -148,6 +148,8 @@ export class Lane {
     const batches = this.unanswered;
     this.#held.length = 0;
     this.#pending.length = 0;
+    this.attempt = 0;
+    this.retryAt = 0;
     this.restamp();
     return batches;
   }

@@ -4,6 +4,7 @@ import type { RetryOptions } from '../options.ts';
 import type { Driver, Failure, Outcome } from './driver.ts';
 import type { Intake } from './intake.ts';
 import type { Lane } from './lane.ts';
+import type { Lanes } from './lanes.ts';
 import type { Ledger } from './ledger.ts';
 import type { QueuedBatch } from './queued-batch.ts';
 import { judge, type Verdict } from './stamps.ts';
@@ -41,6 +42,7 @@ export interface ResolverOptions {
   readonly driver: Driver;
   readonly ledger: Ledger;
   readonly intake: Intake;
+  readonly lanes: Lanes;
   readonly diagnostics: Diagnostics;
   readonly retry: Required<RetryOptions>;
   readonly onFenced: () => void;
@@ -53,6 +55,10 @@ export class Resolver {
   /** Why the last attempt failed, for whoever has to say why records are left. */
   lastFailure = 'no broker has answered yet';
   readonly #options: ResolverOptions;
+  /** Since when something has failed without a success of all (`performance.now()` milliseconds). */
+  #failingSince: number | null = null;
+  /** What `diagnostics.troubles` was when all was well. */
+  #troublesSeen = 0;
 
   constructor(options: ResolverOptions) {
     this.#options = options;
@@ -94,6 +100,7 @@ export class Resolver {
   report(lane: Lane | null, { code, message }: Failure, attempt: number): void {
     const { topic, diagnostics } = this.#options;
     this.lastFailure = message;
+    this.#failingSince ??= performance.now();
     if (code === null || (passing.has(code) && attempt < passingAttempts)) return;
     diagnostics.emit(code, message, { topic, partition: lane?.id ?? null });
   }
@@ -108,6 +115,23 @@ export class Resolver {
     intake.unlearnLimit(batch.bytes);
     for (const held of lane.acknowledge(batch)) ledger.acknowledged(held, lane.id, null, null);
     ledger.acknowledged(batch, lane.id, baseOffset, logAppendTime);
+    if (this.#failingSince !== null) this.#recovered(this.#failingSince);
+  }
+
+  /** Whoever was told of a trouble is told of its end: when no lane fails any more. */
+  #recovered(failingSince: number): void {
+    const { topic, diagnostics, lanes, ledger } = this.#options;
+    for (const { attempt } of lanes) if (attempt > 0) return;
+    this.#failingSince = null;
+    if (diagnostics.troubles === this.#troublesSeen) return;
+    this.#troublesSeen = diagnostics.troubles;
+    const seconds = Math.round((performance.now() - failingSince) / 100) / 10;
+    const { buffered, inFlight } = ledger.counters;
+    diagnostics.emit(
+      'DELIVERY_RESUMED',
+      `Records reach topic ${topic} again, ${seconds} s after the first failure. Still waiting: ${buffered + inFlight}.`,
+      { topic, seconds, waiting: buffered + inFlight },
+    );
   }
 
   #tryAgain({ lane, retryAt }: Case, failure: Failure): void {

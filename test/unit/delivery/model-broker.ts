@@ -129,7 +129,7 @@ export class ModelBroker implements Driver {
   mayDescribe = true;
   closed = false;
   /** Decides each request's fate: called once a part. */
-  fault: () => Fault = () => 'none';
+  fault: (part: Part) => Fault = () => 'none';
   /**
    * What the broker says to each part instead of judging it, one entry a part; undefined lets it judge.
    * `lost` stores the part and loses the answer.
@@ -205,9 +205,9 @@ export class ModelBroker implements Driver {
       return failure('unknown');
     }
     if (said) return { ...failure(said), ...this.refusal };
-    const fault = this.fault();
+    const fault = this.fault(part);
     if (fault === 'request lost') return failure('unknown');
-    if (fault === 'retriable' || fault === 'refused') return failure(fault);
+    if (fault === 'retriable' || fault === 'refused') return { ...failure(fault), ...this.refusal };
     const outcome = this.#judge(log, batch, stamp);
     return fault === 'answer lost' ? failure('unknown') : outcome;
   }

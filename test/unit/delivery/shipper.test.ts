@@ -229,6 +229,33 @@ describe('a shipper', () => {
     balance({ shipper });
   });
 
+  it('says when records are acknowledged again: once, and not before every lane is well', async () => {
+    const { broker, shipper, events } = setUp({}, new ModelBroker(2));
+    const codes = (): string[] => events.map(({ code }) => code);
+    broker.refusal = { code: 'BROKER_ERROR' };
+    broker.fault = ({ partition }) => (partition === 0 ? 'retriable' : 'none');
+    for (const partition of [0, 1]) shipper.write(record('first', { partition }));
+    await expect.poll(codes).toContain('BROKER_ERROR');
+    shipper.write(record('second', { partition: 1 }));
+    await expect.poll(() => shipper.stats().acknowledged).toBe(2);
+    expect(codes()).not.toContain('DELIVERY_RESUMED');
+    broker.fault = () => 'none';
+    await shipper.flush();
+    shipper.write(record('third', { partition: 0 }));
+    await shipper.close();
+    expect(events.filter(({ code }) => code === 'DELIVERY_RESUMED')).toMatchObject([
+      { event: 'connected', detail: { topic: 'logs', waiting: 0 } },
+    ]);
+  });
+
+  it('does not speak of the end of a trouble that nobody was told of', async () => {
+    const { broker, shipper, events } = setUp({}, new ModelBroker(1));
+    broker.fault = faults('retriable', 'answer lost');
+    for (const value of numbers(20)) shipper.write(record(value));
+    await shipper.close();
+    expect(events).toEqual([]);
+  });
+
   it('keeps within its bound by giving up the oldest', async () => {
     const { broker, shipper, events } = setUp({ bufferMaxBytes: 10_000, batchMaxBytes: 1024 });
     broker.fault = () => 'retriable';
