@@ -1,4 +1,6 @@
 /** From what users write to options that are checked and complete: the one place where options are refused. */
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { resolve } from 'node:path';
 import * as zlib from 'node:zlib';
 import { ConfigurationError } from './errors.ts';
 import { moduleUrl, nonEmpty, resolveConnection } from './options/connection.ts';
@@ -116,7 +118,23 @@ function resolveDelivery(given: DeliveryOptions): ResolvedDelivery {
     bufferMaxBytes,
     onOverflow: given.onOverflow ?? 'drop-oldest',
     closeTimeoutMs: given.closeTimeoutMs ?? 8_000,
-    deadLetter: given.deadLetter ?? null,
+    deadLetter: given.deadLetter === undefined ? null : writableDirectory(given.deadLetter),
     sourceHeaders: given.sourceHeaders ?? false,
   };
+}
+
+/** Makes it where it is missing: whoever names it learns at start, and not at the first dead letter, that it will not do. */
+function writableDirectory(given: string): string {
+  const directory = resolve(given);
+  try {
+    mkdirSync(directory, { recursive: true });
+    accessSync(directory, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : 'no code';
+    throw new ConfigurationError(
+      `Option "deadLetter": cannot write to the directory ${directory} (${code}). Make it writable, or name another.`,
+      'deadLetter',
+    );
+  }
+  return directory;
 }

@@ -94,7 +94,7 @@ export interface DeliveryOptions {
   onOverflow?: 'drop-oldest' | 'drop-lowest-level';
   /** `close()` gives up after so many milliseconds, 0 to 600,000. Default 8,000: below Pino's own 10 s, and in its worker never above 9,000. */
   closeTimeoutMs?: number;
-  /** A directory for records that cannot be delivered, as NDJSON. Default none: they are counted and reported. */
+  /** A directory for records that cannot be delivered, as NDJSON; made where it is missing. Default none: they are counted and reported. */
   deadLetter?: string;
   /** Adds the headers `source-id` and `source-seq`, by which a reader can prove that nothing is missing, repeated or out of order. Default false. */
   sourceHeaders?: boolean;

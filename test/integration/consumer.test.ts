@@ -1,14 +1,17 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { inspect } from 'node:util';
 import * as zlib from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { type ConsumedRecord, DiasporaConsumer } from '../../src/consume/consumer.ts';
+import { type DiagnosticEvent, diagnosticsChannelName } from '../../src/diagnostics.ts';
 import type { ConsumerOptions, ProducerOptions } from '../../src/options.ts';
 import { DiasporaLogger } from '../../src/produce/logger.ts';
 import { sharedStack, uniqueTopic } from '../shared-stack.ts';
 import { newTopic, plainOptions } from './topic-content.ts';
 
 const stack = sharedStack();
+const polling = { timeout: 20_000 };
 
 function plain(topic: string): ConsumerOptions {
   return { ...plainOptions(topic), groupId: uniqueTopic('group'), autoOffsetReset: 'earliest' };
@@ -204,6 +207,36 @@ describe('The consumer', () => {
     await using consumer = new DiasporaConsumer(options);
     const reading = take(consumer, 1);
     await stack.createTopic(topic);
+    await fill(topic, 1);
+    expect(numbers(await reading)).toEqual([0]);
+  });
+
+  it('says what it may not read, and reads it once it may', async () => {
+    const topic = uniqueTopic('consumer');
+    await stack.createTopic(topic, { owner: 'somebody' });
+    const { username, password } = stack.scramUser;
+    const seen: DiagnosticEvent[] = [];
+    const note = (event: unknown): void => void seen.push(event as DiagnosticEvent);
+    subscribe(diagnosticsChannelName, note);
+    onTestFinished(() => void unsubscribe(diagnosticsChannelName, note));
+    await using consumer = new DiasporaConsumer({
+      bootstrapBrokers: stack.bootstrap('SCRAM'),
+      tls: { ca: stack.caFile },
+      auth: { type: 'scram', username, password },
+      retry: { minMs: 10, maxMs: 200 },
+      topic,
+      groupId: uniqueTopic('group'),
+      autoOffsetReset: 'earliest',
+      diagnostics: 'silent',
+    });
+    const reading = take(consumer, 1);
+    await expect
+      .poll(() => seen.find(({ code }) => code === 'READ_DENIED'), polling)
+      .toMatchObject({
+        event: 'retry',
+        message: expect.stringContaining(`Topic ${topic} does not exist, or this account may not`),
+      });
+    await stack.grant(username, { topic }, ['READ', 'DESCRIBE']);
     await fill(topic, 1);
     expect(numbers(await reading)).toEqual([0]);
   });

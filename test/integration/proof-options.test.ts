@@ -28,6 +28,8 @@ const broker = { bootstrapBrokers: 'localhost:9092' };
 const topic = { topic: 'app-logs' };
 const group = { groupId: 'readers' };
 const secret = 'Ag3kZ8secret';
+/** A path below a file, where no directory can be. */
+const nowhere = join(import.meta.filename, 'letters');
 
 /** Mistakes that can be made at every door. */
 const ofAll: readonly Mistake[] = [
@@ -120,6 +122,11 @@ const ofAll: readonly Mistake[] = [
 
 /** Mistakes of whoever writes records. */
 const ofWriters: readonly Mistake[] = [
+  {
+    what: 'a directory that cannot be made',
+    given: { ...broker, deadLetter: nowhere },
+    says: `Option "deadLetter": cannot write to the directory ${nowhere} (ENOTDIR). Make it writable, or name another.`,
+  },
   {
     what: 'another number of acknowledgements',
     given: { ...broker, acks: -1 },
