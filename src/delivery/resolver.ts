@@ -55,8 +55,8 @@ export class Resolver {
   /** Why the last attempt failed, for whoever has to say why records are left. */
   lastFailure = 'no broker has answered yet';
   readonly #options: ResolverOptions;
-  /** Since when something has failed without a success of all (`performance.now()` milliseconds). */
-  #failingSince: number | null = null;
+  /** Since when the oldest record has waited for what fails (`performance.now()` milliseconds); null where all is well. */
+  #waitingSince: number | null = null;
   /** What `diagnostics.troubles` was when all was well. */
   #troublesSeen = 0;
 
@@ -100,7 +100,7 @@ export class Resolver {
   report(lane: Lane | null, { code, message }: Failure, attempt: number): void {
     const { topic, diagnostics } = this.#options;
     this.lastFailure = message;
-    this.#failingSince ??= performance.now();
+    this.#waitingSince ??= performance.now();
     if (code === null || (passing.has(code) && attempt < passingAttempts)) return;
     diagnostics.emit(code, message, { topic, partition: lane?.id ?? null });
   }
@@ -115,21 +115,22 @@ export class Resolver {
     intake.unlearnLimit(batch.bytes);
     for (const held of lane.acknowledge(batch)) ledger.acknowledged(held, lane.id, null, null);
     ledger.acknowledged(batch, lane.id, baseOffset, logAppendTime);
-    if (this.#failingSince !== null) this.#recovered(this.#failingSince);
+    if (this.#waitingSince !== null) this.#recovered(Math.min(this.#waitingSince, batch.openedAt));
   }
 
   /** Whoever was told of a trouble is told of its end: when no lane fails any more. */
-  #recovered(failingSince: number): void {
+  #recovered(since: number): void {
     const { topic, diagnostics, lanes, ledger } = this.#options;
+    this.#waitingSince = since;
     for (const { attempt } of lanes) if (attempt > 0) return;
-    this.#failingSince = null;
+    this.#waitingSince = null;
     if (diagnostics.troubles === this.#troublesSeen) return;
     this.#troublesSeen = diagnostics.troubles;
-    const seconds = Math.round((performance.now() - failingSince) / 100) / 10;
+    const seconds = Math.round((performance.now() - since) / 100) / 10;
     const { buffered, inFlight } = ledger.counters;
     diagnostics.emit(
       'DELIVERY_RESUMED',
-      `Records reach topic ${topic} again, ${seconds} s after the first failure. Still waiting: ${buffered + inFlight}.`,
+      `Records reach topic ${topic} again; the oldest had waited for ${seconds} s. Still waiting: ${buffered + inFlight}.`,
       { topic, seconds, waiting: buffered + inFlight },
     );
   }
