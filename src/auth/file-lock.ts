@@ -28,9 +28,9 @@ export async function withFileLock<T>(
   const locks = nativeLocks();
   const file: FileHandle = await open(path, 'r+');
   try {
-    const deadline = Date.now() + timeoutMs;
+    const deadline = performance.now() + timeoutMs;
     while (!locks.tryLock(file.fd, range.offset, range.length)) {
-      if (Date.now() >= deadline) {
+      if (performance.now() >= deadline) {
         throw new Error(`another process has held the lock on ${path} for ${timeoutMs} ms`);
       }
       await delay(pollMs);

@@ -1,4 +1,5 @@
 /** One Globus identity of this thread: gets its access tokens, and says what goes wrong with that. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { DiagnosticCode, DiagnosticDetail, Diagnostics } from '../diagnostics.ts';
 import { AuthenticationError } from '../errors.ts';
 import { eventService } from './globus-service.ts';
@@ -20,6 +21,11 @@ const placeNames = {
   store: 'in the token store',
 } as const;
 
+const intoPlace = { file: 'into the file', store: 'into the token store' } as const;
+
+/** How often, and how many milliseconds apart, a place is looked at again whose token was refused. */
+const lookingAgain = { times: 10, everyMs: 50 } as const;
+
 export class GlobusIdentity {
   readonly #endpoint: TokenEndpoint;
   readonly #origin: RefreshTokenOrigin;
@@ -37,7 +43,8 @@ export class GlobusIdentity {
   readonly #listeners = new Map<Diagnostics, number>();
   /** Refresh tokens that were refused with `invalid_grant`: never sent again. */
   readonly #dead = new Set<string>();
-  #missingWasSaid = false;
+  /** What was last said to be missing. */
+  #missingSaid: string | null = null;
   /** What the last token was bought with. */
   #lastFrom: RefreshTokenPlace | 'client' = 'option';
 
@@ -73,15 +80,15 @@ export class GlobusIdentity {
 
   async #obtain(): Promise<AccessToken> {
     for (;;) {
-      const present = await this.#origin.find((value) => this.#dead.has(value));
+      const present = await this.#find();
       if (present === null) return this.#withoutRefreshToken();
-      this.#missingWasSaid = false;
+      this.#missingSaid = null;
       try {
         return await this.#refresh(present);
       } catch (error) {
-        // Another process may have put a new one in its place meanwhile: look again.
         if (!(error instanceof AuthenticationError) || error.code !== 'INVALID_GRANT') throw error;
         this.#dead.add(present.value);
+        if (await this.#isReplacedSoon(present)) continue;
         this.#say(
           'REFRESH_TOKEN_INVALID',
           `Globus Auth at ${this.#endpoint.issuer} does not accept the refresh token ${placeNames[present.place]}: ${howToSignIn}. A new one in the file or in the token store is picked up.`,
@@ -91,16 +98,36 @@ export class GlobusIdentity {
     }
   }
 
-  async #refresh(present: FoundRefreshToken): Promise<AccessToken> {
-    const tokens = this.#choose(await this.#ask(() => this.#endpoint.refresh(present.value)));
-    if (tokens.refreshToken !== null && tokens.refreshToken !== present.value) {
-      await this.#keep(present, tokens, tokens.refreshToken);
+  async #find(): Promise<FoundRefreshToken | null> {
+    try {
+      return await this.#origin.find((value) => this.#dead.has(value));
+    } catch (error) {
+      if (error instanceof AuthenticationError) this.#sayMissing(error.message);
+      throw error;
     }
-    return this.#done(tokens, present.place);
+  }
+
+  /** Another process may have used the token up at the same moment, and be about to write down what replaces it. */
+  async #isReplacedSoon(refused: FoundRefreshToken): Promise<boolean> {
+    for (let look = 0; look <= lookingAgain.times; look += 1) {
+      if (look > 0) await delay(lookingAgain.everyMs, undefined, { ref: false });
+      const now = await this.#origin.again(refused).catch(() => null);
+      if (now !== null && !this.#dead.has(now.value)) return true;
+    }
+    return false;
+  }
+
+  async #refresh(present: FoundRefreshToken): Promise<AccessToken> {
+    const reply = await this.#ask(() => this.#endpoint.refresh(present.value));
+    // Before all else: the old one may have ended with this reply, whatever the tokens in it are good for.
+    const tokens = eventServiceTokens(reply);
+    const value = (tokens ?? reply.tokens[0])?.refreshToken ?? present.value;
+    if (value !== present.value) await this.#keep(present, value, tokens);
+    return this.#done(this.#choose(reply), present.place);
   }
 
   async #withoutRefreshToken(): Promise<AccessToken> {
-    if (this.#isService && this.#dead.size === 0) {
+    if (this.#isService && !this.#origin.isConfigured) {
       const reply = await this.#ask(() => this.#endpoint.clientCredentials());
       return this.#done(this.#choose(reply), 'client');
     }
@@ -112,8 +139,7 @@ export class GlobusIdentity {
       );
     }
     const message = `No Globus refresh token: run "npx diaspora-logger request-token --save", or set DIASPORA_REFRESH, or DIASPORA_REFRESH_FILE to a file that holds it.`;
-    if (!this.#missingWasSaid) this.#say('CREDENTIALS_MISSING', message);
-    this.#missingWasSaid = true;
+    this.#sayMissing(message);
     throw new AuthenticationError('CREDENTIALS_MISSING', message, false);
   }
 
@@ -133,27 +159,24 @@ export class GlobusIdentity {
     }
   }
 
-  /** By resource server; a reply that names none has one token, and it is the one that was asked for. */
   #choose(reply: TokenReply): GlobusTokens {
-    const only = reply.tokens.length === 1 ? reply.tokens[0] : undefined;
-    const tokens =
-      tokensFor(reply, eventService) ?? (only?.resourceServer === '' ? only : undefined);
+    const tokens = eventServiceTokens(reply);
     if (tokens) return tokens;
     const message = `Globus Auth at ${this.#endpoint.issuer} answered with no token for the event service (${eventService}): the refresh token is another service's. To get the right one, ${howToSignIn}.`;
     this.#say('TOKEN_REQUEST_REFUSED', message);
     throw new AuthenticationError('TOKEN_REQUEST_REFUSED', message, false);
   }
 
-  async #keep(old: FoundRefreshToken, tokens: GlobusTokens, value: string): Promise<void> {
-    const { place, problem } = await this.#origin.keep(old, tokens, value);
+  async #keep(old: FoundRefreshToken, value: string, tokens: GlobusTokens | null): Promise<void> {
+    const { place, leftTo, problem } = await this.#origin.keep(old, value, tokens);
     const kept =
-      place === 'file'
-        ? 'it is in the file'
-        : place === 'store'
-          ? 'it is in the token store'
+      place !== null
+        ? `it is ${placeNames[place]}`
+        : leftTo !== null
+          ? `another one was put ${intoPlace[leftTo]} meanwhile, and is used from now on`
           : 'it is held in memory alone, and lost at the end of this process';
     const stale =
-      old.place === 'environment' || old.place === 'option'
+      (old.place === 'environment' || old.place === 'option') && (place ?? leftTo) === 'store'
         ? ` The one ${placeNames[old.place]} is used up: the token store's is used instead.`
         : '';
     this.#say(
@@ -168,7 +191,19 @@ export class GlobusIdentity {
     return { value: tokens.accessToken, expiresAt: tokens.expiresAt };
   }
 
+  /** Once, until one is found or something else is in the way. */
+  #sayMissing(message: string): void {
+    if (this.#missingSaid !== message) this.#say('CREDENTIALS_MISSING', message);
+    this.#missingSaid = message;
+  }
+
   #say(code: DiagnosticCode, message: string, detail: DiagnosticDetail = {}): void {
     for (const diagnostics of this.#listeners.keys()) diagnostics.emit(code, message, detail);
   }
+}
+
+/** By resource server; a reply that names none has one token, and it is the one that was asked for. */
+function eventServiceTokens(reply: TokenReply): GlobusTokens | null {
+  const only = reply.tokens.length === 1 ? reply.tokens[0] : undefined;
+  return tokensFor(reply, eventService) ?? (only?.resourceServer === '' ? only : null);
 }

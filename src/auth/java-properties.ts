@@ -1,8 +1,9 @@
 /** Connection properties for Kafka's Java clients, signed in with the same refresh token. */
-import { readFile } from 'node:fs/promises';
+import { access, chmod, constants, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ConfigurationError } from '../errors.ts';
 import { replaceFile } from './atomic-file.ts';
+import { reasonOf } from './failure-reason.ts';
 import { defaultIssuer, nativeAppClientId, tokenPath } from './globus-service.ts';
 
 export interface JavaPropertiesOptions {
@@ -69,6 +70,22 @@ export function javaProperties(options: JavaPropertiesOptions): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** Throws `ConfigurationError` where `writeJavaProperties` would, as far as that is known without principal and token. */
+export async function checkJavaProperties(
+  directory: string,
+  options: Omit<JavaPropertiesOptions, 'refreshToken'>,
+): Promise<void> {
+  javaProperties({ ...options, refreshToken: '' });
+  try {
+    // The dot: a file of that name is no directory.
+    await access(`${resolve(directory)}/.`, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new ConfigurationError(
+      `Cannot write Java properties to the directory ${directory} (${reasonOf(error)}): make it, or choose another with --out.`,
+    );
+  }
+}
+
 /**
  * Writes them to `<principal>.properties`, mode 0600, and answers the path. Throws
  * `ConfigurationError` where a file of that name is there that this package did not write.
@@ -90,11 +107,13 @@ export async function writeJavaProperties(
       `The file ${path} was not written by diaspora-logger, and is not overwritten: move it, or choose another directory with --out.`,
     );
   }
+  const content = javaProperties(options);
   try {
-    await replaceFile(path, javaProperties(options), 0o600);
+    // An existing file keeps its mode when it is replaced.
+    if (existing !== null) await chmod(path, 0o600);
+    await replaceFile(path, content, 0o600);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    throw new ConfigurationError(`The file ${path} cannot be written (${code}).`);
+    throw new ConfigurationError(`The file ${path} cannot be written (${reasonOf(error)}).`);
   }
   return path;
 }

@@ -1,22 +1,30 @@
 /** Where the refresh token comes from, and where one that replaces it is kept. */
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { replaceFile } from './atomic-file.ts';
+import { AuthenticationError } from '../errors.ts';
+import { reasonOf } from './failure-reason.ts';
 import { eventService } from './globus-service.ts';
+import { TokenFile } from './token-file.ts';
 import type { GlobusTokens } from './token-reply.ts';
-import type { TokenStore } from './token-store.ts';
+import type { StoredTokens, TokenStore } from './token-store.ts';
 
 export type RefreshTokenPlace = 'option' | 'environment' | 'file' | 'store';
 
 /** A refresh token and where it was found. */
 export interface FoundRefreshToken {
+  /** The one to send. */
   readonly value: string;
   readonly place: RefreshTokenPlace;
+  /** What stands in that place: another than `value` where that is held in memory alone. */
+  readonly standing: string;
+  /** What was looked at first: the store may hold what replaced a token of another place. */
+  readonly configured: { readonly place: RefreshTokenPlace; readonly value: string };
 }
 
-/** How a replacement was kept. `place` null: nowhere but in memory. */
+/** What became of a replacement. */
 export interface Kept {
+  /** Where it is: null for nowhere but in memory, or nowhere at all. */
   readonly place: 'file' | 'store' | null;
+  /** Where somebody put another token meanwhile, which is used instead. */
+  readonly leftTo: 'file' | 'store' | null;
   /** Why a better place did not do, without a secret. */
   readonly problem: string | null;
 }
@@ -31,105 +39,168 @@ export interface OriginOptions {
 
 /** Looks in order: the token that was given, the file, the token store. Nothing of it is held but what has no other place. */
 export class RefreshTokenOrigin {
-  #given: string | undefined;
-  readonly #givenFrom: 'option' | 'environment';
-  readonly #file: string | undefined;
-  readonly #useStore: boolean;
+  readonly #places: readonly RefreshTokenPlace[];
+  readonly #given: string;
+  readonly #file: TokenFile | null;
   readonly #store: TokenStore;
-  /** Replacements that found no other place. */
+  /** Replacements that found no other place, by what they replace. */
   readonly #memory = new Map<string, string>();
 
   constructor(options: OriginOptions, store: TokenStore) {
-    this.#given = options.refreshToken;
-    this.#givenFrom = options.refreshTokenFrom;
-    this.#file = options.refreshTokenFile;
-    this.#useStore = options.useStore;
+    this.#given = options.refreshToken?.trim() ?? '';
+    this.#file =
+      options.refreshTokenFile === undefined ? null : new TokenFile(options.refreshTokenFile);
     this.#store = store;
-  }
-
-  /** The first that is not known to be dead; null where there is none. */
-  async find(isDead: (value: string) => boolean): Promise<FoundRefreshToken | null> {
-    const candidates: (() => Promise<FoundRefreshToken | null>)[] = [
-      async () => found(this.#given, this.#givenFrom),
-      async () => found(await this.#readFile(), 'file'),
+    this.#places = [
+      ...(this.#given === '' ? [] : [options.refreshTokenFrom]),
+      ...(this.#file === null ? [] : (['file'] as const)),
+      ...(options.useStore ? (['store'] as const) : []),
     ];
-    for (const candidate of candidates) {
-      const first = await candidate();
-      const present = first === null ? null : await this.#successor(first);
-      if (present !== null && !isDead(present.value)) return present;
-    }
-    if (!this.#useStore) return null;
-    const stored = await this.#readStore();
-    return stored !== null && !isDead(stored.value) ? stored : null;
   }
 
-  /** Keeps the refresh token that replaces `old`, where `old` came from, or in the token store. */
-  async keep(old: FoundRefreshToken, tokens: GlobusTokens, value: string): Promise<Kept> {
+  /** Whether there is a place where a refresh token belongs: without one, a service signs in as itself. */
+  get isConfigured(): boolean {
+    return this.#places.length > 0;
+  }
+
+  /**
+   * The first that is not known to be dead; null where there is none. Throws `AuthenticationError` with
+   * code `CREDENTIALS_MISSING` for a place that cannot be read: what comes after it may be somebody else's.
+   */
+  async find(isDead: (value: string) => boolean): Promise<FoundRefreshToken | null> {
+    for (const place of this.#places) {
+      const token = await this.#look(place);
+      if (token !== null && !isDead(token.value)) return token;
+    }
+    return null;
+  }
+
+  /** What is found by now where `old` came from. Throws as `find` does. */
+  async again(old: FoundRefreshToken): Promise<FoundRefreshToken | null> {
+    return this.#look(old.configured.place);
+  }
+
+  /**
+   * Keeps the refresh token that replaces `old` where `old` came from, or in the token store. `tokens`
+   * are the event service's own that came with it.
+   */
+  async keep(old: FoundRefreshToken, value: string, tokens: GlobusTokens | null): Promise<Kept> {
     let problem: string | null = null;
-    if (old.place === 'file' && this.#file !== undefined) {
+    if (old.place === 'file' && this.#file !== null) {
       try {
-        await replaceFile(this.#file, `${value}\n`, 0o600);
-        return { place: 'file', problem: null };
+        const isKept = await this.#file.replace(old.standing, value);
+        return { place: isKept ? 'file' : null, leftTo: isKept ? null : 'file', problem };
       } catch (error) {
-        problem = `the file ${this.#file} cannot be written (${reasonOf(error)})`;
+        problem = `the file ${this.#file.path} cannot be written (${reasonOf(error)})`;
       }
     }
-    // In this process at once: the store may be out of reach.
-    this.#memory.set(old.value, value);
-    if (old.place === 'option' || old.place === 'environment') this.#given = value;
     try {
-      const known = old.place === 'store' ? await this.#store.read(eventService) : null;
-      await this.#store.write({
-        resource_server: eventService,
-        identity_id: known?.identity_id ?? null,
-        scope: tokens.scope || (known?.scope ?? ''),
-        access_token: tokens.accessToken,
-        refresh_token: value,
-        expires_at_seconds: Math.floor(tokens.expiresAt / 1000),
-        token_type: tokens.tokenType,
-      });
-      if (old.place !== 'store') await this.#store.markReplaced(old.value);
-      return { place: 'store', problem };
+      const isKept = await this.#keepInStore(old, value, tokens);
+      return { place: isKept ? 'store' : null, leftTo: isKept ? null : 'store', problem };
     } catch (error) {
+      // In this process at least.
+      this.#memory.set(old.value, value);
       const storeProblem = `the token store cannot be written (${reasonOf(error)})`;
       return {
         place: null,
+        leftTo: null,
         problem: problem === null ? storeProblem : `${problem}, ${storeProblem}`,
       };
     }
   }
 
-  /** A token that was replaced is never sent again: that can end all tokens of its grant (RFC 9700 section 4.14.2). */
-  async #successor(token: FoundRefreshToken): Promise<FoundRefreshToken | null> {
-    const inMemory = this.#memory.get(token.value);
-    if (inMemory !== undefined) return this.#successor({ value: inMemory, place: token.place });
-    if (!this.#store.isReplaced(token.value)) return token;
-    return this.#readStore();
+  /** The store's own row is a person's, and the Python SDK's: only what came from there goes back there. */
+  #keepInStore(
+    old: FoundRefreshToken,
+    value: string,
+    tokens: GlobusTokens | null,
+  ): Promise<boolean> {
+    if (old.configured.place === 'store') {
+      return this.#store.update((row) =>
+        row?.refresh_token === old.standing ? rowOf(row, value, tokens) : null,
+      );
+    }
+    return this.#store.updateReplacement(old.configured.value, (row) =>
+      row === null || row.refresh_token === old.standing ? rowOf(row, value, tokens) : null,
+    );
   }
 
-  async #readFile(): Promise<string | undefined> {
-    if (this.#file === undefined) return undefined;
-    const content = await readFile(this.#file, 'utf8').catch(() => '');
-    return content.trim() || undefined;
+  async #look(place: RefreshTokenPlace): Promise<FoundRefreshToken | null> {
+    const value = await this.#read(place);
+    if (value === null) return null;
+    const configured = { place, value };
+    const stored = place === 'store' ? null : await this.#readReplacement(value);
+    const standing = stored ?? value;
+    return {
+      value: this.#latest(standing),
+      place: stored === null ? place : 'store',
+      standing,
+      configured,
+    };
   }
 
-  async #readStore(): Promise<FoundRefreshToken | null> {
+  async #read(place: RefreshTokenPlace): Promise<string | null> {
+    if (place === 'store') return this.#readStore(() => this.#store.read(eventService));
+    if (place !== 'file' || this.#file === null) return this.#given;
     try {
-      if (!existsSync(this.#store.path)) return null;
-      const row = await this.#store.read(eventService);
-      return found(row?.refresh_token ?? undefined, 'store');
+      return await this.#file.read();
+    } catch (error) {
+      throw missing(
+        `the file ${this.#file.path} cannot be read (${reasonOf(error)}). Put the token there: the file is read again at each attempt, and nothing else takes its place.`,
+      );
+    }
+  }
+
+  /** A token that was replaced is never sent again: that can end all tokens of its grant (RFC 9700 section 4.14.2). */
+  async #readReplacement(value: string): Promise<string | null> {
+    if (!this.#store.isReplaced(value)) return null;
+    return this.#readStore(() => this.#store.readReplacement(value));
+  }
+
+  #latest(standing: string): string {
+    const next = this.#memory.get(standing);
+    return next === undefined ? standing : this.#latest(next);
+  }
+
+  async #readStore(read: () => Promise<StoredTokens | null>): Promise<string | null> {
+    if (!this.#hasPlace()) return null;
+    try {
+      return (await read())?.refresh_token || null;
+    } catch (error) {
+      throw missing(
+        `the token store ${this.#store.path} cannot be read (${reasonOf(error)}). Make it readable, or run "npx diaspora-logger request-token" and set DIASPORA_REFRESH.`,
+      );
+    }
+  }
+
+  /** Whether there is a home directory for a store. */
+  #hasPlace(): boolean {
+    try {
+      return this.#store.path !== '';
     } catch {
-      // A store that cannot be read holds no credentials: that is what the caller reports.
-      return null;
+      return false;
     }
   }
 }
 
-const found = (value: string | undefined, place: RefreshTokenPlace): FoundRefreshToken | null =>
-  value === undefined || value === '' ? null : { value, place };
-
-/** The system's error code, or the message of an error that cannot hold a token. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown error';
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
+/** A row with another refresh token; all else stays, unless the event service's own tokens came with it. */
+function rowOf(
+  row: StoredTokens | null,
+  refreshToken: string,
+  tokens: GlobusTokens | null,
+): StoredTokens {
+  return {
+    resource_server: eventService,
+    identity_id: row?.identity_id ?? null,
+    scope: tokens?.scope || (row?.scope ?? ''),
+    access_token: tokens?.accessToken ?? row?.access_token ?? '',
+    refresh_token: refreshToken,
+    expires_at_seconds: tokens
+      ? Math.floor(tokens.expiresAt / 1000)
+      : (row?.expires_at_seconds ?? 0),
+    token_type: tokens?.tokenType ?? row?.token_type ?? null,
+  };
 }
+
+const missing = (why: string): AuthenticationError =>
+  new AuthenticationError('CREDENTIALS_MISSING', `No Globus refresh token: ${why}`, false);

@@ -20,6 +20,12 @@ const retryPause = { part: 0.05, leastMs: 1_000, mostMs: 30_000 } as const;
 /** A broker that refuses every token causes no more than one token request in so many milliseconds. */
 const forcedIntervalMs = 10_000;
 
+/** A token that claims to live longer than this, in milliseconds, is renewed as if it lived so long: a year. */
+const longestLifeMs = 365 * 86_400_000;
+
+/** However short a token lives, it is not renewed in the background before so many milliseconds are over. */
+const leastRenewalMs = 1_000;
+
 /** `setTimeout` takes no more. */
 const longestTimerMs = 2 ** 31 - 1;
 
@@ -33,8 +39,13 @@ export function renewalTime(
   return obtainedAt + (expiresAt - obtainedAt) * part;
 }
 
+/**
+ * Its times are by `performance.now()`, which goes on evenly where the clock is set. `expiresAt` holds
+ * beside `endsAt`: that clock stands still while the machine sleeps.
+ */
 interface Held extends AccessToken {
   readonly life: number;
+  readonly endsAt: number;
   readonly renewAt: number;
 }
 
@@ -48,7 +59,7 @@ export class RenewingToken {
   #held: Held | null = null;
   #refused = false;
   #forcedAt = Number.NEGATIVE_INFINITY;
-  #retryAt = 0;
+  #retryAt = Number.NEGATIVE_INFINITY;
   #request: Promise<AccessToken> | null = null;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -64,37 +75,43 @@ export class RenewingToken {
   /** A token that is good now. Throws what `obtain` throws, when there is none. */
   async token(): Promise<AccessToken> {
     if (this.#closed) {
+      await this.#request?.catch(() => {});
       throw new AuthenticationError('CLOSED', 'The token source is closed.', false);
     }
-    const now = Date.now();
-    const held = this.#usable(now);
+    const held = this.#usable();
     if (held === null) return handedOut(await this.#renew());
+    const now = performance.now();
     if (now >= held.renewAt && now >= this.#retryAt) this.#renewInBackground();
     return handedOut(held);
   }
 
   /** A broker refused this token: the next `token()` asks for another, if it is still the present one. */
   refused(value: string): void {
-    if (this.#held?.value !== value || Date.now() - this.#forcedAt < forcedIntervalMs) return;
-    this.#refused = true;
+    if (this.#held?.value !== value) return;
+    if (performance.now() - this.#forcedAt >= forcedIntervalMs) this.#refused = true;
   }
 
   /** The end of the token that serves now, in milliseconds since the epoch; null where none does. */
   get goodUntil(): number | null {
-    return this.#usable(Date.now())?.expiresAt ?? null;
+    return this.#usable()?.expiresAt ?? null;
   }
 
+  /**
+   * Ends renewals. A request under way goes on, since its answer may be a new refresh token: `token()`
+   * throws from now on, and not before that has settled.
+   */
   close(): void {
     this.#closed = true;
     this.#held = null;
     clearTimeout(this.#timer);
   }
 
-  #usable(now: number): Held | null {
+  #usable(): Held | null {
     const held = this.#held;
     if (held === null || this.#refused) return null;
     const margin = Math.min(lastMoments.mostMs, held.life * lastMoments.part);
-    return now < held.expiresAt - margin ? held : null;
+    const left = Math.min(held.endsAt - performance.now(), held.expiresAt - Date.now());
+    return left > margin ? held : null;
   }
 
   #renew(): Promise<AccessToken> {
@@ -106,31 +123,34 @@ export class RenewingToken {
 
   async #obtainAndHold(): Promise<AccessToken> {
     const forced = this.#refused;
-    const obtainedAt = Date.now();
     try {
-      const token = await this.#obtain();
+      const { value, expiresAt: claimed } = await this.#obtain();
+      const received = Date.now();
+      const expiresAt = Math.min(claimed, received + longestLifeMs);
+      const token = { value, expiresAt };
       if (this.#closed) return token;
-      if (forced) {
+      const now = performance.now();
+      // A refusal is that of one token: it may have come while this one was under way.
+      if (this.#refused && (forced || this.#held?.value !== value)) {
         this.#refused = false;
-        this.#forcedAt = Date.now();
+        this.#forcedAt = now;
       }
-      this.#held = {
-        ...token,
-        life: token.expiresAt - obtainedAt,
-        renewAt: renewalTime(obtainedAt, token.expiresAt),
-      };
-      this.#retryAt = 0;
-      this.#schedule(this.#held.renewAt);
+      const life = expiresAt - received;
+      const endsAt = now + life;
+      const renewAt = Math.max(now + leastRenewalMs, renewalTime(now, endsAt));
+      this.#held = { ...token, life, endsAt, renewAt };
+      this.#retryAt = Number.NEGATIVE_INFINITY;
+      this.#schedule(renewAt);
       this.#onRenewed(token);
       return token;
     } catch (error) {
-      const held = this.#usable(Date.now());
+      const held = this.#usable();
       if (held !== null) {
         const pause = Math.min(
           retryPause.mostMs,
           Math.max(retryPause.leastMs, held.life * retryPause.part),
         );
-        this.#retryAt = Date.now() + pause * (0.8 + Math.random() * 0.4);
+        this.#retryAt = performance.now() + pause * (0.8 + Math.random() * 0.4);
         this.#schedule(this.#retryAt);
       }
       throw error;
@@ -140,8 +160,9 @@ export class RenewingToken {
   #schedule(at: number): void {
     clearTimeout(this.#timer);
     if (this.#closed) return;
-    const wait = Math.min(longestTimerMs, Math.max(0, at - Date.now()));
-    this.#timer = setTimeout(() => this.#renewInBackground(), wait).unref();
+    const wait = Math.max(0, at - performance.now());
+    const next = wait > longestTimerMs ? () => this.#schedule(at) : () => this.#renewInBackground();
+    this.#timer = setTimeout(next, Math.min(wait, longestTimerMs)).unref();
   }
 
   #renewInBackground(): void {

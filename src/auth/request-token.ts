@@ -1,10 +1,11 @@
 /** Signs a person in with Globus (authorization code with PKCE) and answers the tokens of the event service. */
 
 import { createHash, randomBytes } from 'node:crypto';
-import { AuthenticationError } from '../errors.ts';
+import { AuthenticationError, ConfigurationError } from '../errors.ts';
 import type { Environment } from '../options.ts';
 import { readAuthorizationCode } from './authorization-code.ts';
 import { canOpenBrowser, openBrowser } from './browser.ts';
+import { reasonOf } from './failure-reason.ts';
 import {
   authService,
   defaultIssuer,
@@ -14,6 +15,7 @@ import {
   signInScope,
 } from './globus-service.ts';
 import { principalOf, readIdToken } from './id-token.ts';
+import { tidied } from './pasted-text.ts';
 import { promptForCode } from './prompt.ts';
 import { TokenEndpoint } from './token-endpoint.ts';
 import { type GlobusTokens, type TokenReply, tokensFor } from './token-reply.ts';
@@ -55,13 +57,15 @@ export interface RequestedToken {
   /** End of the access token, in milliseconds since the epoch. */
   readonly expiresAt: number;
   readonly scope: string;
-  /** Path of the token store, where `save` was asked for; else null. */
+  /** Path of the token store, where `save` was asked for and done; else null. */
   readonly savedTo: string | null;
+  /** Why the tokens could not be saved, where `save` was asked for; else null. */
+  readonly saveProblem: string | null;
 }
 
 /**
  * Asks a person to sign in, and answers the tokens. Throws `ConfigurationError` for an issuer that is
- * not secure, and `AuthenticationError` with one of the codes `AUTHORIZATION_CODE_MISSING`,
+ * not secure and, before anybody is asked, a token store that `save` cannot write to; and `AuthenticationError` with one of the codes `AUTHORIZATION_CODE_MISSING`,
  * `AUTHORIZATION_CODE_INVALID`, `CONSENT_REFUSED`, `STATE_MISMATCH`, `ID_TOKEN_INVALID`,
  * `TOKEN_REQUEST_REFUSED`, `TOKEN_ENDPOINT_UNAVAILABLE`.
  *
@@ -89,8 +93,13 @@ export async function requestToken(options: RequestTokenOptions = {}): Promise<R
     isService: oauthClientSecret !== undefined,
     env,
   });
-  // Before the person signs in: no sign-in is wasted on a store that has no place.
-  const savedTo = options.save ? store.path : null;
+  // Before the person signs in: no sign-in is wasted on a store that cannot be written.
+  if (options.save) {
+    const problem = await problemOf(store, () => store.tryWriting());
+    if (problem !== null) {
+      throw new ConfigurationError(`${problem} Mend that, or sign in without saving.`, 'save');
+    }
+  }
 
   const state = randomBytes(16).toString('base64url');
   // RFC 7636: 43 to 128 characters; 32 bytes make 43.
@@ -108,7 +117,7 @@ export async function requestToken(options: RequestTokenOptions = {}): Promise<R
     await openBrowser(authorizeUrl);
   }
   const pasted = await (options.prompt ?? promptForCode)(authorizeUrl);
-  const code = readAuthorizationCode(pasted, state);
+  const code = readAuthorizationCode(tidied(pasted), state);
   const reply = await waitedFor(exchange(endpoint, code, codeVerifier, redirectUri));
 
   const tokens = tokensFor(reply, eventService);
@@ -129,7 +138,8 @@ export async function requestToken(options: RequestTokenOptions = {}): Promise<R
       false,
     );
   }
-  if (savedTo !== null) await store.write(...reply.tokens.map((one) => rowOf(one, subject)));
+  const rows = reply.tokens.map((one) => rowOf(one, subject));
+  const saveProblem = options.save ? await problemOf(store, () => store.write(...rows)) : null;
   return {
     issuer,
     oauthClientId,
@@ -140,8 +150,20 @@ export async function requestToken(options: RequestTokenOptions = {}): Promise<R
     refreshToken: tokens.refreshToken,
     expiresAt: tokens.expiresAt,
     scope: tokens.scope,
-    savedTo,
+    savedTo: options.save && saveProblem === null ? store.path : null,
+    saveProblem,
   };
+}
+
+/** A sentence on what failed at the store; null for nothing. Throws `ConfigurationError` where there is no place for one. */
+async function problemOf(store: TokenStore, action: () => Promise<void>): Promise<string | null> {
+  const { path } = store;
+  try {
+    await action();
+    return null;
+  } catch (error) {
+    return `The token store ${path} cannot be written (${reasonOf(error)}).`;
+  }
 }
 
 async function exchange(

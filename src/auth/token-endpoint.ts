@@ -1,16 +1,15 @@
 /** Requests to Globus Auth's token endpoint, by simple-oauth2: deadline, retries, proxy, and errors without secrets. */
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
+import type { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import createDebug from 'debug';
-import { HttpsProxyAgent } from 'https-proxy-agent';
 import type { AccessToken, ModuleOptions } from 'simple-oauth2';
 import { backOff } from '../back-off.ts';
 import { AuthenticationError, ConfigurationError } from '../errors.ts';
 import { type Environment, requireSecureIssuer } from '../options.ts';
+import { agentFor } from './connections.ts';
 import { authorizePath, eventServiceScope, tokenPath } from './globus-service.ts';
 import { proxyFor } from './proxy.ts';
-import { readRetryAfter } from './retry-after.ts';
+import { keepRequestsFromDebug } from './quiet-debug.ts';
+import { describeFailure, type Failure, unavailable } from './token-failure.ts';
 import { readTokenReply, type TokenReply } from './token-reply.ts';
 
 /** An OAuth client of an issuer. */
@@ -35,11 +34,14 @@ const retries = 3;
 /** Waiting in between, in milliseconds. */
 const retryDelays = { minMs: 500, maxMs: 8_000 };
 
-/** HTTP statuses that pass: the list of Globus's own SDK. */
-const passingStatuses: ReadonlySet<number> = new Set([429, 500, 502, 503, 504]);
+/** Nor is it asked again at once where all retries failed, in milliseconds. */
+const givenUpPauses = { minMs: 1_000, maxMs: 10_000 } as const;
 
-/** A server that wants a longer pause than this, in milliseconds, is left alone for so long; nobody is kept waiting. */
-const longestPauseMs = 30_000;
+/** Who asks for a token waits no longer than this between requests, in milliseconds, whatever the server's `Retry-After`. */
+const longestWaitMs = 30_000;
+
+/** A server that asks for it is left alone for as long as this, in milliseconds. */
+const longestPauseMs = 3_600_000;
 
 /** A client that the server does not take is not offered again for so many milliseconds. */
 const refusedPauseMs = 30_000;
@@ -47,14 +49,12 @@ const refusedPauseMs = 30_000;
 /** A token reply has some thousand bytes. */
 const replyMaxBytes = 1024 * 1024;
 
-/** How one attempt failed. Made of what can be shown: no request, no payload. */
-interface Failure {
-  readonly kind: 'unavailable' | 'invalid-grant' | 'refused';
-  readonly reason: string;
-  /** Whether the same request may fare better in a moment. */
-  readonly passing: boolean;
-  readonly retryAfterMs: number | null;
-}
+type SimpleOauth = typeof import('simple-oauth2');
+
+/** simple-oauth2 hands these to its HTTP client, @hapi/wreck. */
+type HttpOptions = { readonly agent: Agent; readonly redirects: false; readonly maxBytes: number };
+
+type TokenRequest = (oauth: SimpleOauth, http: HttpOptions) => Promise<AccessToken>;
 
 /**
  * One OAuth client at one issuer. Every method throws `AuthenticationError` with one of the codes
@@ -64,11 +64,13 @@ export class TokenEndpoint {
   readonly issuer: string;
   readonly #client: ModuleOptions;
   readonly #requestTimeoutMs: number;
-  readonly #env: Environment;
+  readonly #proxy: URL | null;
   readonly #isPublic: boolean;
   readonly #closing = new AbortController();
-  /** No request is sent before `until`, in milliseconds since the epoch. */
+  /** No request is sent before `until`, by `performance.now()`: the clock may be set meanwhile. */
   #pause: { readonly until: number; readonly error: AuthenticationError } | null = null;
+  /** How often in a row all retries failed. */
+  #givenUps = 0;
 
   constructor(options: TokenEndpointOptions) {
     requireSecureIssuer(options.issuer);
@@ -83,7 +85,7 @@ export class TokenEndpoint {
     }
     this.issuer = options.issuer.replace(/\/+$/, '');
     this.#requestTimeoutMs = options.requestTimeoutMs ?? defaultRequestTimeoutMs;
-    this.#env = options.env ?? process.env;
+    this.#proxy = proxyFor(new URL(this.issuer), options.env ?? process.env);
     this.#isPublic = options.oauthClientSecret === undefined;
     const id = options.oauthClientId;
     this.#client = {
@@ -98,28 +100,30 @@ export class TokenEndpoint {
 
   /** New tokens for a refresh token. `INVALID_GRANT` says that it is dead for good. */
   refresh(refreshToken: string): Promise<TokenReply> {
-    return this.#send(async (http) => {
-      const { AuthorizationCode } = await simpleOauth();
+    return this.#send(async ({ AuthorizationCode }, http) => {
       const client = new AuthorizationCode(this.#client);
-      return client.createToken({ refresh_token: refreshToken }).refresh({}, http());
+      return client.createToken({ refresh_token: refreshToken }).refresh({}, http);
     });
   }
 
   /** Tokens for the service itself, by its client secret. */
   clientCredentials(): Promise<TokenReply> {
-    return this.#send(async (http) => {
-      const { ClientCredentials } = await simpleOauth();
-      return new ClientCredentials(this.#client).getToken({ scope: eventServiceScope }, http());
-    });
+    return this.#send(async ({ ClientCredentials }, http) =>
+      new ClientCredentials(this.#client).getToken({ scope: eventServiceScope }, http),
+    );
   }
 
-  /** Tokens for an authorization code. `INVALID_GRANT` says that it is wrong, used, or too old. */
+  /**
+   * Tokens for an authorization code. `INVALID_GRANT` says that it is wrong, used, or too old. A code that
+   * may have reached the server is not sent again: used twice, it ends the tokens it was given for (RFC 6749 section 4.1.2).
+   */
   exchange(code: string, codeVerifier: string, redirectUri: string): Promise<TokenReply> {
     const params = { code, redirect_uri: redirectUri, code_verifier: codeVerifier };
-    return this.#send(async (http) => {
-      const { AuthorizationCode } = await simpleOauth();
-      return new AuthorizationCode(this.#client).getToken(params, http());
-    });
+    return this.#send(
+      async ({ AuthorizationCode }, http) =>
+        new AuthorizationCode(this.#client).getToken(params, http),
+      { once: true },
+    );
   }
 
   /** URL where a person signs in. */
@@ -129,58 +133,73 @@ export class TokenEndpoint {
     return new AuthorizationCode({ ...this.#client, auth }).authorizeURL({ ...params });
   }
 
-  /** Ends waiting between attempts: what is asked for then fails. */
+  /**
+   * Ends waiting between attempts: what is asked for then fails. A request under way goes on, to its
+   * deadline at most: its answer may be the only copy of a new refresh token.
+   */
   close(): void {
     this.#closing.abort();
   }
 
-  async #send(request: (http: () => object) => Promise<AccessToken>): Promise<TokenReply> {
-    if (this.#pause !== null && Date.now() < this.#pause.until) throw this.#pause.error;
+  async #send(request: TokenRequest, { once = false } = {}): Promise<TokenReply> {
+    if (this.#pause !== null && performance.now() < this.#pause.until) throw this.#pause.error;
+    const oauth = await simpleOauth();
+    let waited = 0;
     for (let attempt = 0; ; attempt += 1) {
-      const outcome = await this.#attempt(request);
-      if ('tokens' in outcome) return outcome;
+      const outcome = await this.#attempt((http) => request(oauth, http));
+      if ('tokens' in outcome) {
+        this.#givenUps = 0;
+        return outcome;
+      }
       const { kind, reason, passing, retryAfterMs } = outcome;
       if (kind === 'invalid-grant') throw this.#invalidGrant(reason);
       if (kind === 'refused') throw this.#pauseFor(refusedPauseMs, this.#refused(reason));
-      if (retryAfterMs !== null && retryAfterMs > longestPauseMs) {
-        const asked = `${reason}, and it asks for ${Math.ceil(retryAfterMs / 1000)} s of peace`;
-        throw this.#pauseFor(retryAfterMs, this.#unavailable(asked));
-      }
       if (!passing) throw this.#unavailable(reason);
-      if (attempt === retries) {
-        throw this.#unavailable(`${reason}, the last of ${retries + 1} requests`);
-      }
       const wait = retryAfterMs ?? backOff(attempt, retryDelays);
+      const isLast =
+        attempt === retries || waited + wait > longestWaitMs || (once && outcome.mayBeServed);
+      if (isLast) throw this.#givenUp(outcome, attempt);
       await delay(wait, undefined, { ref: false, signal: this.#closing.signal }).catch(() => {
         throw this.#unavailable('closed meanwhile');
       });
+      waited += wait;
     }
   }
 
+  #givenUp({ reason, retryAfterMs }: Failure, attempt: number): AuthenticationError {
+    const last = attempt === 0 ? reason : `${reason}, the last of ${attempt + 1} requests`;
+    if (retryAfterMs === null) {
+      const pauseMs = backOff(this.#givenUps, givenUpPauses);
+      this.#givenUps += 1;
+      return this.#pauseFor(pauseMs, this.#unavailable(last));
+    }
+    const pauseMs = Math.min(retryAfterMs, longestPauseMs);
+    const seconds = Math.ceil(pauseMs / 1000);
+    return this.#pauseFor(pauseMs, this.#unavailable(`${last}; it is left alone for ${seconds} s`));
+  }
+
   #pauseFor(ms: number, error: AuthenticationError): AuthenticationError {
-    this.#pause = { until: Date.now() + ms, error };
+    this.#pause = { until: performance.now() + ms, error };
     return error;
   }
 
   async #attempt(
-    request: (http: () => object) => Promise<AccessToken>,
+    request: (http: HttpOptions) => Promise<AccessToken>,
   ): Promise<TokenReply | Failure> {
-    const agent = this.#agent();
+    const agent = agentFor(new URL(this.issuer), this.#proxy);
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<Failure>((resolve) => {
-      timer = setTimeout(() => {
-        resolve(unavailable(`no answer within ${this.#requestTimeoutMs} ms`));
-      }, this.#requestTimeoutMs).unref();
+      const failure = unavailable(`no answer within ${this.#requestTimeoutMs} ms`);
+      // An answer that came while the app held the event loop is read first.
+      const end = (): void => void setImmediate(resolve, failure);
+      timer = setTimeout(end, this.#requestTimeoutMs).unref();
     });
     keepRequestsFromDebug();
-    let askedAt = Date.now();
-    const answer = request(() => {
-      askedAt = Date.now();
-      setImmediate(() => unreference(agent));
-      return { agent, redirects: false, maxBytes: replyMaxBytes };
-    }).then(
+    const askedAt = performance.now();
+    const answer = request({ agent, redirects: false, maxBytes: replyMaxBytes }).then(
       ({ token }): TokenReply | Failure =>
-        readTokenReply(token, askedAt) ?? unavailable('an answer without a token'),
+        readTokenReply(token, Math.floor(Date.now() - (performance.now() - askedAt))) ??
+        unavailable('an answer without a token'),
       (error: unknown) => describeFailure(error),
     );
     try {
@@ -190,13 +209,6 @@ export class TokenEndpoint {
       // Ends the connection, also of a request that has not been answered in time.
       agent.destroy();
     }
-  }
-
-  #agent(): HttpAgent | HttpsAgent | HttpsProxyAgent<string> {
-    const url = new URL(this.issuer);
-    if (url.protocol === 'http:') return new HttpAgent();
-    const proxy = proxyFor(url, this.#env);
-    return proxy ? new HttpsProxyAgent(proxy.href) : new HttpsAgent();
   }
 
   #unavailable(reason: string): AuthenticationError {
@@ -228,62 +240,4 @@ export class TokenEndpoint {
 }
 
 /** Loaded when the first token is asked for: other ways of signing in never load it. */
-const simpleOauth = (): Promise<typeof import('simple-oauth2')> => import('simple-oauth2');
-
-/**
- * simple-oauth2 hands each request, secrets and all, to the package `debug`, and `DEBUG=*` would
- * print it: its namespaces are switched off, the others stay.
- */
-function keepRequestsFromDebug(): void {
-  const namespaces = ['simple-oauth2:client', 'simple-oauth2:request-options'];
-  if (namespaces.some((name) => createDebug.enabled(name))) {
-    createDebug.enable(`${createDebug.disable()},-simple-oauth2:*`);
-  }
-}
-
-/** A renewal in the background must not keep a process alive that is done: whoever waits holds it (RenewingToken). */
-function unreference(agent: HttpAgent): void {
-  for (const sockets of Object.values(agent.sockets)) {
-    for (const socket of sockets ?? []) socket.unref();
-  }
-}
-
-const unavailable = (reason: string, retryAfterMs: number | null = null): Failure => ({
-  kind: 'unavailable',
-  reason,
-  passing: true,
-  retryAfterMs,
-});
-
-/**
- * What can be said of an error of simple-oauth2. Those are Boom objects, which hold the request with its
- * secrets: only the status, the OAuth error code and the system's error code are taken over.
- */
-function describeFailure(error: unknown): Failure {
-  const data = field(error, 'data');
-  const response = field(data, 'res');
-  const status = field(response, 'statusCode');
-  if (typeof status !== 'number') {
-    const code = field(data, 'code') ?? field(error, 'code');
-    const isCode = typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,60}$/.test(code);
-    if (isCode) return unavailable(code);
-    // Neither an answer nor the network: what it is, and nothing of what it says.
-    const reason = error instanceof Error ? error.name : 'no usable answer';
-    return { kind: 'unavailable', reason, passing: false, retryAfterMs: null };
-  }
-  const named = field(field(data, 'payload'), 'error');
-  const oauthError = typeof named === 'string' && /^[a-z_]{1,40}$/.test(named) ? named : null;
-  const reason = `HTTP ${status}${oauthError === null ? '' : `, ${oauthError}`}`;
-  if (status < 400) return unavailable(`${reason} without a token`);
-  const retryAfterMs = readRetryAfter(field(field(response, 'headers'), 'retry-after'), Date.now());
-  if (passingStatuses.has(status)) return unavailable(reason, retryAfterMs);
-  if (oauthError === 'invalid_grant') {
-    return { kind: 'invalid-grant', reason, passing: false, retryAfterMs: null };
-  }
-  // Without an OAuth error it is not the token endpoint that speaks, but a proxy or a portal.
-  const kind = oauthError === null ? 'unavailable' : 'refused';
-  return { kind, reason, passing: false, retryAfterMs: null };
-}
-
-const field = (value: unknown, name: string): unknown =>
-  typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+const simpleOauth = (): Promise<SimpleOauth> => import('simple-oauth2');

@@ -3,6 +3,9 @@ import type { Diagnostics } from '../diagnostics.ts';
 import { AuthenticationError } from '../errors.ts';
 import { type AccessToken, RenewingToken } from './renewing-token.ts';
 
+/** Milliseconds that the module may take to answer. */
+const defaultTimeoutMs = 10_000;
+
 /** A token that does not say when it ends is asked for again after so many milliseconds. */
 const assumedLifeMs = 3_600_000;
 
@@ -10,11 +13,13 @@ const assumedLifeMs = 3_600_000;
 export class TokenModule {
   readonly #url: string;
   readonly #diagnostics: Diagnostics;
+  readonly #timeoutMs: number;
   readonly #renewing: RenewingToken = new RenewingToken(() => this.#obtain());
 
-  constructor(url: string, diagnostics: Diagnostics) {
+  constructor(url: string, diagnostics: Diagnostics, timeoutMs: number = defaultTimeoutMs) {
     this.#url = url;
     this.#diagnostics = diagnostics;
+    this.#timeoutMs = timeoutMs;
   }
 
   token(): Promise<AccessToken> {
@@ -31,23 +36,34 @@ export class TokenModule {
 
   async #obtain(): Promise<AccessToken> {
     let answer: unknown;
+    let timer: NodeJS.Timeout | undefined;
+    const deadline = new Promise<never>((_, reject) => {
+      const end = (): void => reject(this.#failure(`gave no answer within ${this.#timeoutMs} ms`));
+      timer = setTimeout(end, this.#timeoutMs).unref();
+    });
     try {
-      const module: unknown = await import(this.#url);
-      const give: unknown = Object(module).default;
-      if (typeof give !== 'function') throw this.#failure('has no function as its default export');
-      answer = await give();
+      answer = await Promise.race([this.#ask(), deadline]);
     } catch (error) {
       if (error instanceof AuthenticationError) throw error;
       // Its message is the user's own and may hold a secret: the kind of error is all that is said.
       const kind = error instanceof Error ? error.name : typeof error;
       const code = Object(error).code;
       throw this.#failure(`failed (${typeof code === 'string' ? `${kind}, ${code}` : kind})`);
+    } finally {
+      clearTimeout(timer);
     }
     const token = readToken(answer, Date.now());
     if (token === null) {
       throw this.#failure('must answer a token, or { value, expiresAt } with milliseconds');
     }
     return token;
+  }
+
+  async #ask(): Promise<unknown> {
+    const module: unknown = await import(this.#url);
+    const give: unknown = Object(module).default;
+    if (typeof give !== 'function') throw this.#failure('has no function as its default export');
+    return give();
   }
 
   #failure(what: string): AuthenticationError {

@@ -1,9 +1,14 @@
 /** Access tokens for whoever connects to a broker: cached, renewed in time, one request at a time. */
 import { Diagnostics } from '../diagnostics.ts';
 import { AuthenticationError } from '../errors.ts';
-import type { Environment } from '../options.ts';
+import { type Environment, requireSecureIssuer } from '../options.ts';
 import { GlobusIdentity } from './globus-identity.ts';
-import { acquireIdentity, identityKey, releaseIdentity } from './identity-registry.ts';
+import {
+  type AcquiredIdentity,
+  acquireIdentity,
+  identityKey,
+  releaseIdentity,
+} from './identity-registry.ts';
 import { RefreshTokenOrigin } from './refresh-token-origin.ts';
 import type { AccessToken } from './renewing-token.ts';
 import { TokenEndpoint } from './token-endpoint.ts';
@@ -61,7 +66,7 @@ export interface TokenSource {
 /**
  * Makes a token source. Sources of one identity in a thread share its token. No request is sent
  * before the first `token()`. Throws `ConfigurationError` for an issuer over plain HTTP that is not
- * on this machine.
+ * on this machine, and for a proxy in `HTTPS_PROXY` that cannot be used.
  *
  * @example
  * const source = createTokenSource({
@@ -86,72 +91,101 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
 /** The same for transports and clients, which decide themselves what keeps the process alive: this does not. */
 export function openTokenSource(options: TokenSourceOptions): TokenSource {
   const diagnostics = options.diagnostics ?? new Diagnostics();
-  if (options.auth.type === 'token') return new TokenModule(options.auth.module, diagnostics);
+  if (options.auth.type === 'token') {
+    return new TokenModule(options.auth.module, diagnostics, options.requestTimeoutMs);
+  }
   return new GlobusTokenSource(options.auth, options, diagnostics);
 }
 
 class GlobusTokenSource implements TokenSource {
   readonly #key: string;
-  readonly #identity: GlobusIdentity;
+  readonly #acquired: AcquiredIdentity;
   readonly #diagnostics: Diagnostics;
   #closed = false;
 
   constructor(auth: GlobusAuth, options: TokenSourceOptions, diagnostics: Diagnostics) {
+    requireSecureIssuer(auth.issuer);
+    const { issuer, oauthClientId, oauthClientSecret, refreshToken, refreshTokenFile } = auth;
     const env = options.env ?? process.env;
+    const isService = oauthClientSecret !== undefined;
+    const store = new TokenStore({ issuer, oauthClientId, isService, env });
     this.#diagnostics = diagnostics;
     this.#key = identityKey([
-      auth.issuer,
-      auth.oauthClientId,
-      auth.oauthClientSecret,
-      auth.refreshToken,
-      auth.refreshTokenFile,
-      env['DIASPORA_USER_DIR'] || env['HOME'],
+      issuer,
+      oauthClientId,
+      oauthClientSecret,
+      refreshToken,
+      refreshTokenFile,
+      pathOf(store),
+      store.namespace,
     ]);
-    this.#identity = acquireIdentity(this.#key, () => makeIdentity(auth, options, env));
-    this.#identity.listen(diagnostics);
+    this.#acquired = acquireIdentity(this.#key, {
+      makeOrigin: () => makeOrigin(auth, store),
+      makeIdentity: (origin) =>
+        new GlobusIdentity(makeEndpoint(auth, options, env), origin, isService),
+    });
+    this.#acquired.identity.listen(diagnostics);
   }
 
   async token(): Promise<AccessToken> {
-    if (this.#closed) {
-      throw new AuthenticationError('CLOSED', 'The token source is closed.', false);
-    }
-    return this.#identity.token();
+    this.#requireOpen();
+    await this.#acquired.free;
+    this.#requireOpen();
+    return this.#acquired.identity.token();
   }
 
   refused(value: string): void {
-    this.#identity.refused(value);
+    this.#acquired.identity.refused(value);
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#identity.leave(this.#diagnostics);
+    this.#acquired.identity.leave(this.#diagnostics);
     releaseIdentity(this.#key);
+  }
+
+  #requireOpen(): void {
+    if (this.#closed) {
+      throw new AuthenticationError('CLOSED', 'The token source is closed.', false);
+    }
   }
 }
 
-function makeIdentity(
-  auth: GlobusAuth,
+function makeEndpoint(
+  { issuer, oauthClientId, oauthClientSecret }: GlobusAuth,
   { requestTimeoutMs }: TokenSourceOptions,
   env: Environment,
-): GlobusIdentity {
-  const { issuer, oauthClientId, oauthClientSecret, refreshToken, refreshTokenFile } = auth;
-  const isService = oauthClientSecret !== undefined;
-  const endpoint = new TokenEndpoint({
+): TokenEndpoint {
+  return new TokenEndpoint({
     issuer,
     oauthClientId,
     env,
-    ...(isService && { oauthClientSecret }),
+    ...(oauthClientSecret !== undefined && { oauthClientSecret }),
     ...(requestTimeoutMs !== undefined && { requestTimeoutMs }),
   });
-  const origin = new RefreshTokenOrigin(
+}
+
+function makeOrigin(
+  { refreshToken, refreshTokenFrom, refreshTokenFile, oauthClientSecret }: GlobusAuth,
+  store: TokenStore,
+): RefreshTokenOrigin {
+  return new RefreshTokenOrigin(
     {
-      refreshTokenFrom: auth.refreshTokenFrom ?? 'option',
+      refreshTokenFrom: refreshTokenFrom ?? 'option',
       ...(refreshToken !== undefined && { refreshToken }),
       ...(refreshTokenFile !== undefined && { refreshTokenFile }),
-      useStore: !isService,
+      useStore: oauthClientSecret === undefined,
     },
-    new TokenStore({ issuer, oauthClientId, isService, env }),
+    store,
   );
-  return new GlobusIdentity(endpoint, origin, isService);
+}
+
+/** Undefined where there is no place for a store. */
+function pathOf(store: TokenStore): string | undefined {
+  try {
+    return store.path;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,13 +1,12 @@
 /** The token store that the Python SDK keeps too: `~/.diaspora/storage.db`, tables as globus_sdk's SQLiteTokenStorage makes them. */
-import { createHash, randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { chmod, link, mkdir, open, rm, stat, unlink, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Database } from 'node-sqlite3-wasm';
 import { ConfigurationError } from '../errors.ts';
 import type { Environment } from '../options.ts';
-import { withFileLock } from './file-lock.ts';
-import { defaultIssuer } from './globus-service.ts';
+import { defaultIssuer, eventService } from './globus-service.ts';
+import { hasTokenTable, readDatabase, writeDatabase } from './token-database.ts';
 
 /** One row of the store, with globus_sdk's own field names: `TokenStorageData`. */
 export interface StoredTokens {
@@ -21,30 +20,6 @@ export interface StoredTokens {
   readonly expires_at_seconds: number;
   readonly token_type: string | null;
 }
-
-/** Bytes that SQLite itself locks (https://sqlite.org/src/file/src/os.h: PENDING_BYTE and what follows). */
-const sqliteLockBytes = { offset: 0x4000_0000, length: 512 } as const;
-
-/** Python's sqlite3 waits 5 s by default; twice that. */
-const lockTimeoutMs = 10_000;
-
-/** What globus_sdk 4 writes into a new store. */
-const schema = `
-CREATE TABLE token_storage (
-    namespace VARCHAR NOT NULL,
-    resource_server VARCHAR NOT NULL,
-    token_data_json VARCHAR NOT NULL,
-    PRIMARY KEY (namespace, resource_server)
-);
-CREATE TABLE sdk_storage_adapter_internal (
-    attribute VARCHAR NOT NULL,
-    value VARCHAR NOT NULL,
-    PRIMARY KEY (attribute)
-);
-INSERT INTO sdk_storage_adapter_internal(attribute, value) VALUES
-    ('globus-sdk.version', '4.0.0'),
-    ('globus-sdk.database_schema_version', '2');
-`;
 
 /** Which part of the store belongs to whom. */
 export interface TokenStoreOptions {
@@ -84,45 +59,47 @@ export class TokenStore {
 
   /** The tokens of a resource server; null where there are none. */
   async read(resourceServer: string): Promise<StoredTokens | null> {
-    if (!existsSync(this.path)) return null;
-    return this.#withDatabase((database) => {
-      const table = database.get("SELECT 1 FROM sqlite_master WHERE name = 'token_storage'");
-      if (table === null) return null;
-      const row = database.get(
-        'SELECT token_data_json FROM token_storage WHERE namespace = ? AND resource_server = ?',
-        [this.#namespace, resourceServer],
-      );
-      const json = row?.['token_data_json'];
-      return typeof json === 'string' ? readStoredTokens(json) : null;
-    });
+    return this.#read(this.#namespace, resourceServer);
   }
 
   /** Writes tokens, one row a resource server; other rows stay. Makes the store, mode 0600, where there is none. */
   async write(...rows: readonly StoredTokens[]): Promise<void> {
-    await this.#makeWhereMissing();
-    await this.#withDatabase((database) => {
-      database.exec('BEGIN IMMEDIATE');
-      try {
-        for (const row of rows) {
-          database.run(
-            'REPLACE INTO token_storage(namespace, resource_server, token_data_json) VALUES (?, ?, ?)',
-            [this.#namespace, row.resource_server, JSON.stringify(row)],
-          );
-        }
-        database.exec('COMMIT');
-      } catch (error) {
-        if (database.inTransaction) database.exec('ROLLBACK');
-        throw error;
-      }
+    await writeDatabase(this.path, (database) => {
+      for (const row of rows) put(database, this.#namespace, row);
     });
   }
 
-  /** Notes that the store holds what came after this refresh token, which is dead, and must not be sent again. */
-  async markReplaced(refreshToken: string): Promise<void> {
-    await writeFile(this.#markerOf(refreshToken), '', { mode: 0o600 });
+  /** Throws where `write` would: no rows are written. */
+  async tryWriting(): Promise<void> {
+    await this.write();
   }
 
-  /** Whether `markReplaced` was called for this refresh token, by any process. Loads no SQLite. */
+  /**
+   * Replaces the event service's row by what `change` makes of it, in one step, and answers whether
+   * it did: null leaves it as it is.
+   */
+  async update(change: (row: StoredTokens | null) => StoredTokens | null): Promise<boolean> {
+    return writeDatabase(this.path, (database) => updateRow(database, this.#namespace, change));
+  }
+
+  /** What replaced a refresh token that was not the store's own, and replaced that one in turn; null where nothing did. */
+  async readReplacement(refreshToken: string): Promise<StoredTokens | null> {
+    return this.#read(namespaceOfReplacement(refreshToken), eventService);
+  }
+
+  /** As `update`, for the row of what replaced a refresh token that is not the store's own. */
+  async updateReplacement(
+    refreshToken: string,
+    change: (row: StoredTokens | null) => StoredTokens | null,
+  ): Promise<boolean> {
+    return writeDatabase(this.path, (database) => {
+      // Before the row is there, under the lock: who sees it waits for the row, and never sends the dead token.
+      writeFileSync(this.#markerOf(refreshToken), '', { mode: 0o600 });
+      return updateRow(database, namespaceOfReplacement(refreshToken), change);
+    });
+  }
+
+  /** Whether a replacement was kept for this refresh token, by any process. Loads no SQLite. */
   isReplaced(refreshToken: string): boolean {
     try {
       return existsSync(this.#markerOf(refreshToken));
@@ -132,9 +109,14 @@ export class TokenStore {
     }
   }
 
+  async #read(namespace: string, resourceServer: string): Promise<StoredTokens | null> {
+    return readDatabase(this.path, (database) =>
+      hasTokenTable(database) ? get(database, namespace, resourceServer) : null,
+    );
+  }
+
   #markerOf(refreshToken: string): string {
-    const digest = createHash('sha256').update(refreshToken).digest('hex').slice(0, 16);
-    return join(this.#directory(), `replaced-${digest}`);
+    return join(this.#directory(), `replaced-${digestOf(refreshToken)}`);
   }
 
   #directory(): string {
@@ -147,57 +129,40 @@ export class TokenStore {
       'There is no place for the token store: set DIASPORA_USER_DIR to a directory, or HOME.',
     );
   }
-
-  async #makeWhereMissing(): Promise<void> {
-    const { path } = this;
-    await mkdir(this.#directory(), { recursive: true, mode: 0o700 });
-    if (existsSync(path)) return;
-    // Complete before it has its name: Python makes no tables in a file that exists already.
-    const draft = `${path}.${randomUUID()}`;
-    await (await open(draft, 'wx', 0o600)).close();
-    try {
-      const database = await openDatabase(draft);
-      try {
-        // The file is nobody else's yet: without a journal nothing is made beside it.
-        database.exec(`PRAGMA journal_mode = MEMORY; ${schema}`);
-      } finally {
-        database.close();
-      }
-      await link(draft, path).catch((error: unknown) => {
-        if (!hasCode(error, 'EEXIST')) throw error;
-      });
-    } finally {
-      await unlink(draft);
-      await rm(`${draft}.lock`, { recursive: true, force: true });
-    }
-  }
-
-  async #withDatabase<T>(action: (database: Database) => T): Promise<T> {
-    const { path } = this;
-    const locked = process.platform === 'linux' ? path : `${path}.node-lock`;
-    if (locked !== path) await (await open(locked, 'a', 0o600)).close();
-    return withFileLock(locked, sqliteLockBytes, lockTimeoutMs, async () => {
-      // Everybody who makes this directory holds the lock: what is there was left by a process that was killed.
-      await rm(`${path}.lock`, { recursive: true, force: true });
-      if (((await stat(path)).mode & 0o077) !== 0) await chmod(path, 0o600);
-      // SQLite would make its journal, which holds old rows, with the process's own umask.
-      await (await open(`${path}-journal`, 'a', 0o600)).close();
-      const database = await openDatabase(path);
-      try {
-        return action(database);
-      } finally {
-        database.close();
-        const journal = await stat(`${path}-journal`).catch(() => null);
-        if (journal?.size === 0) await unlink(`${path}-journal`).catch(() => {});
-      }
-    });
-  }
 }
 
-/** Loaded when the store is first read: who has DIASPORA_REFRESH never needs it. */
-async function openDatabase(path: string): Promise<Database> {
-  const { default: sqlite } = await import('node-sqlite3-wasm');
-  return new sqlite.Database(path);
+const digestOf = (refreshToken: string): string =>
+  createHash('sha256').update(refreshToken).digest('hex').slice(0, 16);
+
+/** A part of its own for each token: of two identities with one home directory, each finds what is its own. */
+const namespaceOfReplacement = (refreshToken: string): string =>
+  `rotated/${digestOf(refreshToken)}`;
+
+function get(database: Database, namespace: string, resourceServer: string): StoredTokens | null {
+  const row = database.get(
+    'SELECT token_data_json FROM token_storage WHERE namespace = ? AND resource_server = ?',
+    [namespace, resourceServer],
+  );
+  const json = row?.['token_data_json'];
+  return typeof json === 'string' ? readStoredTokens(json) : null;
+}
+
+function put(database: Database, namespace: string, row: StoredTokens): void {
+  database.run(
+    'REPLACE INTO token_storage(namespace, resource_server, token_data_json) VALUES (?, ?, ?)',
+    [namespace, row.resource_server, JSON.stringify(row)],
+  );
+}
+
+function updateRow(
+  database: Database,
+  namespace: string,
+  change: (row: StoredTokens | null) => StoredTokens | null,
+): boolean {
+  const row = change(get(database, namespace, eventService));
+  if (row === null) return false;
+  put(database, namespace, row);
+  return true;
 }
 
 function readStoredTokens(json: string): StoredTokens | null {
@@ -223,6 +188,3 @@ function readStoredTokens(json: string): StoredTokens | null {
     token_type: text('token_type'),
   };
 }
-
-const hasCode = (error: unknown, code: string): boolean =>
-  error instanceof Error && 'code' in error && error.code === code;

@@ -1,6 +1,10 @@
 /** `diaspora-logger request-token`: sign in with Globus, and print what clients need. */
 import { Command } from 'commander';
-import { writeJavaProperties } from '../auth/java-properties.ts';
+import {
+  checkJavaProperties,
+  type JavaPropertiesOptions,
+  writeJavaProperties,
+} from '../auth/java-properties.ts';
 import { promptForCode } from '../auth/prompt.ts';
 import { type RequestedToken, requestToken } from '../auth/request-token.ts';
 import { exitCodesHelp } from './exit-codes.ts';
@@ -31,7 +35,8 @@ export function requestTokenCommand(): Command {
 }
 
 async function run(flags: Flags): Promise<void> {
-  const { env } = process;
+  // Before the person signs in: a sign-in is not wasted on a place that cannot be written.
+  if (flags.java) await checkJavaProperties(flags.out, javaOptions(process.env));
   const token = await requestToken({
     browser: flags.browser,
     save: flags.save === true,
@@ -42,20 +47,41 @@ async function run(flags: Flags): Promise<void> {
       ),
     ...(flags.issuer !== undefined && { issuer: flags.issuer }),
   });
-  const secret = env['DIASPORA_SDK_CLIENT_SECRET'];
-  const bootstrap = env['DIASPORA_BOOTSTRAP'];
+  const java = flags.java ? await keepForJava(flags.out, token) : { path: null, error: null };
+  // Whatever could not be written, the tokens are shown: they are what the person signed in for.
+  process.stdout.write(flags.json ? asJson(token, java.path) : asBlock(token, java.path));
+  const failures = [
+    ...(token.saveProblem === null ? [] : [new Error(token.saveProblem)]),
+    ...(java.error === null ? [] : [java.error]),
+  ];
+  const last = failures.pop();
+  for (const { message } of failures) process.stderr.write(`diaspora-logger: ${message}\n`);
+  if (last) throw last;
+}
+
+async function keepForJava(
+  directory: string,
+  token: RequestedToken,
+): Promise<{ path: string | null; error: Error | null }> {
+  const { issuer, oauthClientId, refreshToken, principal } = token;
+  const options = { ...javaOptions(process.env), issuer, oauthClientId, refreshToken };
+  try {
+    return { path: await writeJavaProperties(directory, principal, options), error: null };
+  } catch (error) {
+    return { path: null, error: error instanceof Error ? error : new Error('unknown error') };
+  }
+}
+
+/** What the environment says of the file for Java clients. */
+function javaOptions(env: NodeJS.ProcessEnv): Omit<JavaPropertiesOptions, 'refreshToken'> {
+  const oauthClientSecret = env['DIASPORA_SDK_CLIENT_SECRET'];
+  const bootstrapBrokers = env['DIASPORA_BOOTSTRAP'];
   const caFile = env['DIASPORA_CA_FILE'];
-  const properties = flags.java
-    ? await writeJavaProperties(flags.out, token.principal, {
-        refreshToken: token.refreshToken,
-        issuer: token.issuer,
-        oauthClientId: token.oauthClientId,
-        ...(secret && { oauthClientSecret: secret }),
-        ...(bootstrap && { bootstrapBrokers: bootstrap }),
-        ...(caFile && { caFile }),
-      })
-    : null;
-  process.stdout.write(flags.json ? asJson(token, properties) : asBlock(token, properties));
+  return {
+    ...(oauthClientSecret && { oauthClientSecret }),
+    ...(bootstrapBrokers && { bootstrapBrokers }),
+    ...(caFile && { caFile }),
+  };
 }
 
 function asJson(token: RequestedToken, properties: string | null): string {

@@ -71,8 +71,12 @@ function resolveAuth(given: AuthOptions, env: Environment): ResolvedAuth {
         'https://auth.globus.org'
       ).replace(/\/+$/, '');
       requireSecureIssuer(issuer);
-      const refreshToken = given.refreshToken ?? nonEmpty(env['DIASPORA_REFRESH']);
-      const refreshTokenFile = given.refreshTokenFile ?? nonEmpty(env['DIASPORA_REFRESH_FILE']);
+      // Either option says whose token it is: the environment's may be somebody else's.
+      const isGiven = given.refreshToken !== undefined || given.refreshTokenFile !== undefined;
+      const fromEnv = (name: string): string | undefined =>
+        isGiven ? undefined : nonEmpty(env[name]);
+      const refreshToken = given.refreshToken?.trim() ?? fromEnv('DIASPORA_REFRESH');
+      const refreshTokenFile = given.refreshTokenFile ?? fromEnv('DIASPORA_REFRESH_FILE');
       const oauthClientSecret =
         given.oauthClientSecret ?? nonEmpty(env['DIASPORA_SDK_CLIENT_SECRET']);
       return {
@@ -80,7 +84,8 @@ function resolveAuth(given: AuthOptions, env: Environment): ResolvedAuth {
         issuer,
         ...(refreshToken !== undefined && { refreshToken }),
         refreshTokenFrom: given.refreshToken === undefined ? 'environment' : 'option',
-        ...(refreshTokenFile !== undefined && { refreshTokenFile }),
+        // Now: the app may change its working directory.
+        ...(refreshTokenFile !== undefined && { refreshTokenFile: resolve(refreshTokenFile) }),
         oauthClientId:
           given.oauthClientId ?? nonEmpty(env['DIASPORA_SDK_CLIENT_ID']) ?? nativeAppClientId,
         ...(oauthClientSecret !== undefined && { oauthClientSecret }),
@@ -100,12 +105,30 @@ function resolveAuth(given: AuthOptions, env: Environment): ResolvedAuth {
   }
 }
 
-/** Throws `ConfigurationError` for an issuer over plain HTTP that is not on this machine. */
+/**
+ * Throws `ConfigurationError` for an issuer over plain HTTP that is not on this machine, and for one
+ * with a user name, password, query or fragment: an issuer stands in messages, and it has none of them
+ * (RFC 8414 section 2).
+ */
 export function requireSecureIssuer(issuer: string): void {
+  const takes = 'an https URL (plain http on loopback only)';
   const url = URL.canParse(issuer) ? new URL(issuer) : null;
-  if (url?.protocol === 'https:') return;
-  if (url?.protocol === 'http:' && isLoopback(url.hostname)) return;
-  throw refusal('auth.issuer', 'an https URL (plain http on loopback only)', issuer);
+  // It may be a token that was put in the wrong place.
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    throw new ConfigurationError(
+      `Option "auth.issuer" takes ${takes}, got text that is none.`,
+      'auth.issuer',
+    );
+  }
+  if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
+    throw refusal('auth.issuer', takes, url.origin);
+  }
+  if (url.username || url.password || url.search || url.hash) {
+    throw new ConfigurationError(
+      `Option "auth.issuer" takes a URL without a user name, password, query or fragment: leave them out of that for ${url.host}.`,
+      'auth.issuer',
+    );
+  }
 }
 
 /** Whether a host name can only mean this machine (RFC 5735, RFC 6761). */

@@ -36,7 +36,10 @@ const authSchema = z.discriminatedUnion(
     z.strictObject({
       type: z.literal('globus'),
       issuer: text('a URL').exactOptional(),
-      refreshToken: text('a refresh token').exactOptional(),
+      refreshToken: check<string>(
+        'a refresh token',
+        (value) => typeof value === 'string' && value.trim() !== '',
+      ).exactOptional(),
       refreshTokenFile: text('a path').exactOptional(),
       oauthClientId: text('a client id').exactOptional(),
       oauthClientSecret: text('a client secret').exactOptional(),

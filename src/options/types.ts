@@ -8,9 +8,9 @@ export type AuthOptions =
       type: 'globus';
       /** Base URL of Globus Auth. Default `DIASPORA_ISSUER`, else `https://auth.globus.org`. Plain HTTP on loopback only. */
       issuer?: string;
-      /** Default `DIASPORA_REFRESH`, else the file, else the token store. */
+      /** Default the file; where that is not given either, `DIASPORA_REFRESH`, else the token store. */
       refreshToken?: string;
-      /** A file that holds the refresh token, read again at each refresh. Default `DIASPORA_REFRESH_FILE`. */
+      /** A file that holds the refresh token, read again at each refresh. Default `DIASPORA_REFRESH_FILE`, where `refreshToken` is not given either. */
       refreshTokenFile?: string;
       /** OAuth client. Default `DIASPORA_SDK_CLIENT_ID`, else the native app of the event service. */
       oauthClientId?: string;
@@ -88,7 +88,7 @@ export interface DeliveryOptions {
   batchMaxRecords?: number;
   /** Bytes in a batch, 1 KiB to 100 MiB; a larger record travels alone. Default 512 KiB. */
   batchMaxBytes?: number;
-  /** Bytes of records kept in memory, those in flight included, 64 KiB to 16 GiB. Default 64 MiB. */
+  /** Bytes of records kept in memory, those in flight included, 64 KiB to 16 GiB. A record or line that is larger is dropped. Default 64 MiB. */
   bufferMaxBytes?: number;
   /** What gives way when the buffer is full. Records that may already be at the broker never do. Default `drop-oldest`. */
   onOverflow?: 'drop-oldest' | 'drop-lowest-level';
@@ -123,7 +123,7 @@ export interface TransportOptions extends ConnectionOptions, DeliveryOptions, Ro
 
 /** Options of `DiasporaLogger`. */
 export interface ProducerOptions extends ConnectionOptions, DeliveryOptions {
-  /** `send` rejects when its record is not acknowledged after so many milliseconds, 1 to 3,600,000. Default 120,000. */
+  /** `send` rejects when its record is not acknowledged after so many milliseconds, 1 to 3,600,000, or at most a tenth of it, and 100 ms, later. Default 120,000. */
   deliveryTimeoutMs?: number;
 }
 

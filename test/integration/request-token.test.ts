@@ -153,8 +153,16 @@ describe('request-token', () => {
       principal: 'scientist',
       username: 'scientist@example.org',
       issuer: globus.issuer,
+      saveProblem: null,
       javaProperties: null,
     });
+  });
+
+  it('takes the address in quotes and without its scheme, as browsers and chats have it', async () => {
+    const command = run([]);
+    const { href } = await globus.approve(await command.url);
+    const { code } = await command.finish(`"${href.replace('http://', '')}"\n`);
+    expect(code).toBe(0);
   });
 
   it('saves Java properties and the token store when asked to', async () => {
@@ -250,10 +258,54 @@ describe('request-token', () => {
     const directory = temporaryDirectory();
     writeFileSync(join(directory, 'scientist.properties'), 'mine=1\n');
     const command = run(['--java', '--out', directory]);
-    const { code, err } = await command.finish(await codeFor(await command.url));
+    const { code, out, err } = await command.finish(await codeFor(await command.url));
     expect(code).toBe(2);
     expectOneLine(err);
     expect(readFileSync(join(directory, 'scientist.properties'), 'utf8')).toBe('mine=1\n');
+    // The sign-in is not wasted.
+    expect(tokensIn(out).refresh).toMatch(/^[\w-]{43}$/);
+  });
+
+  it('asks nobody to sign in where --out or --save cannot be written', async () => {
+    const directory = temporaryDirectory();
+    const missing = join(directory, 'missing');
+    const java = await run(['--java', '--out', missing]).finish();
+    expect(java).toMatchObject({ code: 2, out: '' });
+    expect(java.err).toContain(`to the directory ${missing} (ENOENT)`);
+    expectOneLine(java.err);
+
+    const path = join(directory, 'storage.db');
+    writeFileSync(path, 'this is no database '.repeat(100));
+    const save = await run(['--save'], { DIASPORA_USER_DIR: directory }).finish();
+    expect(save).toMatchObject({ code: 2, out: '' });
+    expect(save.err).toContain(
+      `The token store ${path} cannot be written (file is not a database)`,
+    );
+    expectOneLine(save.err);
+  });
+
+  it('prints the tokens though they could not be saved after all', async () => {
+    const directory = temporaryDirectory();
+    const path = join(directory, 'storage.db');
+    writeFileSync(join(directory, 'scientist.properties'), 'mine=1\n');
+    const command = run(['--save', '--java', '--out', directory, '--json'], {
+      DIASPORA_USER_DIR: directory,
+    });
+    const code = await codeFor(await command.url);
+    writeFileSync(path, 'this is no database '.repeat(100));
+    const { code: exit, out, err } = await command.finish(code);
+    expect(exit).toBe(2);
+    const saveProblem = `The token store ${path} cannot be written (file is not a database).`;
+    expect(JSON.parse(out)).toMatchObject({
+      refreshToken: expect.stringMatching(/^[\w-]{43}$/),
+      savedTo: null,
+      saveProblem,
+      javaProperties: null,
+    });
+    const [first, second, ...more] = err.trimEnd().split('\n').slice(-2);
+    expect(first).toBe(`diaspora-logger: ${saveProblem}`);
+    expect(second).toContain('scientist.properties was not written by diaspora-logger');
+    expect(more).toEqual([]);
   });
 
   it('ends at SIGINT', async () => {

@@ -1,6 +1,6 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ConfigurationError } from '../../src/errors.ts';
@@ -65,6 +65,10 @@ describe('options', () => {
       { ...base, auth: { type: 'globus', issuer: 'http://auth.example' } },
       'Option "auth.issuer" takes an https URL (plain http on loopback only), got "http://auth.example".',
     ],
+    [
+      { ...base, auth: { type: 'globus', refreshToken: ' \n' } },
+      'Option "auth.refreshToken" takes a refresh token, got a value of type string.',
+    ],
     [5, 'Options must be an object, got 5.'],
   ])('%j: %s', (options, message) => {
     expect(messageOf(options)).toBe(message);
@@ -84,6 +88,24 @@ describe('options', () => {
     expect(message).toBe(
       'Option "auth.refreshToken" takes a refresh token, got a value of type object.',
     );
+  });
+
+  it.each([
+    'Ag3kZ8hunter2hunter2hunter2',
+    'ag:hunter2',
+    'https://user:hunter2@auth.example',
+    'https://hunter2@auth.example',
+    'https://auth.example/?token=hunter2',
+    'https://auth.example/#hunter2',
+    'http://user:hunter2@auth.example/hunter2',
+  ])('never show a secret that stands in the issuer: %s', (issuer) => {
+    for (const message of [
+      messageOf({ ...base, auth: { type: 'globus', issuer } }),
+      messageOf(base, { DIASPORA_ISSUER: issuer }),
+    ]) {
+      expect(message).toMatch(/^Option "auth.issuer" takes an? .+\.$/);
+      expect(message).not.toContain('hunter2');
+    }
   });
 
   it.each(['ca', 'cert', 'key', 'pfx'])('never show what tls.%s has in place of a path', (name) => {
@@ -152,6 +174,24 @@ describe('options', () => {
       acks: 'all',
       bufferMaxBytes: 64 * 2 ** 20,
     });
+  });
+
+  it('that say whose refresh token it is leave no say to the environment', () => {
+    const authOf = (auth: object, env = {}) =>
+      resolveTransport({ ...base, auth: { type: 'globus', ...auth } }, env).auth;
+    const env = { DIASPORA_REFRESH: "somebody's", DIASPORA_REFRESH_FILE: '/somewhere' };
+    const ofFile = authOf({ refreshTokenFile: '/run/secrets/app' }, env);
+    expect(ofFile).toHaveProperty('refreshTokenFile', '/run/secrets/app');
+    expect(ofFile).not.toHaveProperty('refreshToken');
+    const ofOption = authOf({ refreshToken: ' own\n' }, env);
+    expect(ofOption).toMatchObject({ refreshToken: 'own', refreshTokenFrom: 'option' });
+    expect(ofOption).not.toHaveProperty('refreshTokenFile');
+    expect(authOf({}, env)).toMatchObject({
+      refreshToken: "somebody's",
+      refreshTokenFrom: 'environment',
+      refreshTokenFile: '/somewhere',
+    });
+    expect(authOf({ refreshTokenFile: 'app' })).toHaveProperty('refreshTokenFile', resolve('app'));
   });
 
   it('take undefined for not given', () => {

@@ -1,8 +1,12 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { javaProperties, writeJavaProperties } from '../../../src/auth/java-properties.ts';
+import {
+  checkJavaProperties,
+  javaProperties,
+  writeJavaProperties,
+} from '../../../src/auth/java-properties.ts';
 import { temporaryDirectory } from './signed-in.ts';
 
 /** What java.util.Properties reads: the rules of its `load(Reader)`. */
@@ -95,8 +99,26 @@ describe("the Java clients' properties", () => {
     const path = await writeJavaProperties(directory, 'ann', { refreshToken: 'one' });
     expect(path).toBe(join(directory, 'ann.properties'));
     expect(statSync(path).mode & 0o777).toBe(0o600);
+    chmodSync(path, 0o644);
     await writeJavaProperties(directory, 'ann', { refreshToken: 'two' });
     expect(readFileSync(path, 'utf8')).toContain('two');
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(readdirSync(directory)).toEqual(['ann.properties']);
+  });
+
+  it('are refused beforehand where they could not be written', async () => {
+    const directory = temporaryDirectory();
+    await checkJavaProperties(directory, {});
+    expect(readdirSync(directory)).toEqual([]);
+    const missing = join(directory, 'missing');
+    await expect(checkJavaProperties(missing, {})).rejects.toThrow(
+      `Cannot write Java properties to the directory ${missing} (ENOENT): make it, or choose another with --out.`,
+    );
+    writeFileSync(missing, '');
+    await expect(checkJavaProperties(missing, {})).rejects.toThrow(/ENOTDIR/);
+    await expect(checkJavaProperties(directory, { bootstrapBrokers: 'a\nb' })).rejects.toThrow(
+      /control/,
+    );
   });
 
   it("never replace another's file, and never leave the directory", async () => {

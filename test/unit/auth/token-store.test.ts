@@ -1,8 +1,19 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { text } from 'node:stream/consumers';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventService } from '../../../src/auth/globus-service.ts';
 import { type StoredTokens, TokenStore } from '../../../src/auth/token-store.ts';
 import { temporaryDirectory } from './signed-in.ts';
@@ -95,6 +106,91 @@ print(sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM token_storage')
     expect(readdirSync(home)).toEqual(['storage.db']);
   });
 
+  it('that may only be read is read, and left as it is', async () => {
+    const home = temporaryDirectory();
+    const store = storeAt(home);
+    await store.write(row());
+    const before = readFileSync(store.path);
+    chmodSync(store.path, 0o440);
+    chmodSync(home, 0o555);
+    onTestFinished(() => chmodSync(home, 0o755));
+    const child = spawn(
+      process.execPath,
+      ['--import', 'tsx', '--input-type=module', '-e', readingProgram],
+      { env: { PATH: process.env['PATH'], DIASPORA_USER_DIR: home } },
+    );
+    // Root may write everywhere: the program becomes somebody else, whose file this is.
+    if (process.getuid?.() === 0) {
+      chownSync(store.path, nobody, nobody);
+      chownSync(home, nobody, nobody);
+    }
+    child.stdin.end('\n');
+    const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)]);
+    expect(err).toBe('');
+    expect(JSON.parse(out)).toEqual({ row: row(), writing: 'EACCES' });
+    expect(readFileSync(store.path)).toEqual(before);
+    expect(statSync(store.path).mode & 0o777).toBe(0o440);
+    expect(readdirSync(home)).toEqual(['storage.db']);
+  });
+
+  it('that is an empty file gets its tables', async () => {
+    const store = storeAt(temporaryDirectory());
+    writeFileSync(store.path, '');
+    expect(await store.read(eventService)).toBeNull();
+    await store.write(row());
+    expect(await store.read(eventService)).toEqual(row());
+    const version = python(
+      `import sqlite3, sys
+print(sqlite3.connect(sys.argv[1]).execute("SELECT value FROM sdk_storage_adapter_internal WHERE attribute = 'globus-sdk.database_schema_version'").fetchone()[0])`,
+      store.path,
+    );
+    expect(version.trim()).toBe('2');
+  });
+
+  it('behind a link has its journal beside the file, where Python looks for it', async () => {
+    const directory = temporaryDirectory();
+    const target = join(directory, 'real.db');
+    await storeAt(directory).write(row());
+    const store = storeAt(temporaryDirectory());
+    symlinkSync(join(directory, 'storage.db'), target);
+    symlinkSync(target, store.path);
+    await store.update((present) => {
+      expect(existsSync(join(directory, 'storage.db-journal'))).toBe(true);
+      expect(existsSync(`${store.path}-journal`)).toBe(false);
+      return present && { ...present, refresh_token: 'new' };
+    });
+    expect((await storeAt(directory).read(eventService))?.refresh_token).toBe('new');
+  });
+
+  it('changes a row in one step, or leaves it', async () => {
+    const store = storeAt(temporaryDirectory());
+    expect(await store.update(() => null)).toBe(false);
+    expect(await store.read(eventService)).toBeNull();
+    expect(await store.update((present) => present ?? row())).toBe(true);
+    expect(await store.read(eventService)).toEqual(row());
+  });
+
+  it('keeps what replaced a token apart from what Python asks for', async () => {
+    const store = storeAt(temporaryDirectory());
+    await store.write(row());
+    expect(store.isReplaced('ann')).toBe(false);
+    await store.updateReplacement('ann', () => {
+      // Whoever has this token waits for the row now, and never sends it again.
+      expect(store.isReplaced('ann')).toBe(true);
+      return row({ refresh_token: "ann's next" });
+    });
+    await store.updateReplacement('bob', () => row({ refresh_token: "bob's next" }));
+    expect((await store.readReplacement('ann'))?.refresh_token).toBe("ann's next");
+    expect((await store.readReplacement('bob'))?.refresh_token).toBe("bob's next");
+    expect(await store.read(eventService)).toEqual(row());
+    const namespaces = python(
+      `import sqlite3, sys
+for r in sqlite3.connect(sys.argv[1]).execute("SELECT namespace FROM token_storage ORDER BY namespace LIKE 'rotated/%'"): print(r[0])`,
+      store.path,
+    );
+    expect(namespaces).toMatch(/^user\/production\nrotated\/[\da-f]{16}\nrotated\/[\da-f]{16}\n$/);
+  });
+
   it('is not stopped by a lock directory that a killed process left', async () => {
     const store = storeAt(temporaryDirectory());
     await store.write(row());
@@ -154,3 +250,17 @@ c.execute('COMMIT')`,
     expect(storeAt('', { env: { HOME: '/home/x' } }).path).toBe('/home/x/.diaspora/storage.db');
   });
 });
+
+const nobody = 65_534;
+
+const readingProgram = `
+import { once } from 'node:events';
+import { TokenStore } from ${JSON.stringify(new URL('../../../src/auth/token-store.ts', import.meta.url).href)};
+await once(process.stdin, 'data');
+process.stdin.destroy();
+if (process.getuid() === 0) { process.setgid(${nobody}); process.setuid(${nobody}); }
+const store = new TokenStore({ issuer: 'https://auth.globus.org', oauthClientId: 'client', isService: false });
+const row = await store.read('${eventService}');
+const writing = await store.write(row).then(() => 'done', (error) => error.code);
+console.log(JSON.stringify({ row, writing }));
+`;
