@@ -4,14 +4,20 @@ import type { EachBatchPayload, IHeaders, KafkaMessage } from 'kafkajs';
 import { createDiagnostics, type Diagnostics } from '../diagnostics.ts';
 import { DiasporaError } from '../errors.ts';
 import { type ConsumerOptions, resolveConsumer } from '../options.ts';
-import { GroupMember, type SeekTarget } from './group-member.ts';
+import { GroupMember } from './group-member.ts';
 import { Handoff } from './handoff.ts';
-import { createClient } from './kafkajs-client.ts';
-import { keyOf, type Position, Positions, type TopicPartition } from './positions.ts';
+import { type Client, createClient } from './kafkajs-client.ts';
+import {
+  keyOf,
+  type Position,
+  Positions,
+  type Progress,
+  type SeekTarget,
+  type TopicPartition,
+} from './positions.ts';
 import { openTokens, type ReaderTokens } from './tokens.ts';
 
-export type { SeekTarget } from './group-member.ts';
-export type { TopicPartition } from './positions.ts';
+export type { SeekTarget, TopicPartition } from './positions.ts';
 
 /** One record as it was read. */
 export interface ConsumedRecord {
@@ -21,14 +27,29 @@ export interface ConsumedRecord {
   readonly key: Buffer | null;
   /** Null is Kafka's tombstone. */
   readonly value: Buffer | null;
-  /** In their order; a name may occur more than once. */
-  readonly headers: readonly (readonly [name: string, value: Buffer])[];
+  /**
+   * A name may occur more than once: its values are in their order, and stand together, where it came first. Names
+   * that are numbers come before the others. A header without a value has null.
+   */
+  readonly headers: readonly (readonly [name: string, value: Buffer | null])[];
   /** Milliseconds since the epoch. */
   readonly timestamp: number;
 }
 
 /** How long a record waits for the iteration before the group is told that this member lives, in milliseconds. */
 const heartbeatMs = 1_000;
+
+/** How long `close()` may take, in milliseconds. */
+const closeTimeoutMs = 8_000;
+
+/** The highest offset that Kafka's protocol holds. */
+const maxOffset = 2n ** 63n - 1n;
+
+/** A record, and the way that it was read on. */
+interface Read {
+  readonly record: ConsumedRecord;
+  readonly progress: Progress;
+}
 
 /**
  * Reads topics as a member of a consumer group.
@@ -41,7 +62,9 @@ const heartbeatMs = 1_000;
  * Nothing is read ahead of the iteration but what one fetch brings. Records come at least once: after a crash, or when
  * the group shares its partitions anew, those that were not committed come again. Failures do not end the iteration: the
  * consumer joins again, with growing waits, and reports each as a diagnostic. Emits 'assigned' with the partitions that
- * are this member's, each time that the group has shared them out.
+ * are this member's, each time that the group has shared them out and it is known where each goes on: what is sent from
+ * then on is read. With `autoCommit` that place is committed at once, so that nothing is skipped where `autoOffsetReset` is
+ * `'latest'` and the next member begins before anything was read.
  */
 export class DiasporaConsumer
   extends EventEmitter<{ assigned: [partitions: readonly TopicPartition[]] }>
@@ -49,18 +72,18 @@ export class DiasporaConsumer
 {
   readonly #diagnostics: Diagnostics;
   readonly #tokens: ReaderTokens | null;
+  readonly #client: Client;
   readonly #member: GroupMember;
-  readonly #handoff = new Handoff<ConsumedRecord>();
-  /** What the iteration has gone past. */
-  readonly #past = new Positions();
-  /** What it was given, the record in hand included: where a new membership goes on. */
-  readonly #given = new Positions();
+  readonly #groupId: string;
+  readonly #handoff = new Handoff<Read>();
+  readonly #positions = new Positions();
   readonly #paused = new Map<string, TopicPartition>();
   readonly #autoCommit: NodeJS.Timeout | null;
-  #assigned: readonly TopicPartition[] = [];
-  #inHand: ConsumedRecord | null = null;
+  readonly #forgetSignal: () => void;
   #reading = false;
+  #committing = false;
   #closing: Promise<void> | null = null;
+  #closed = false;
 
   /**
    * Throws `ConfigurationError`. Joins the group in the background. When `signal` is aborted, the consumer is
@@ -69,27 +92,36 @@ export class DiasporaConsumer
   constructor(options: ConsumerOptions, { signal }: { readonly signal?: AbortSignal } = {}) {
     super();
     const resolved = resolveConsumer(options);
+    this.#groupId = resolved.groupId;
     this.#diagnostics = createDiagnostics(resolved.diagnostics);
     this.#tokens = openTokens(resolved.auth, this.#diagnostics);
+    this.#client = createClient(resolved, this.#tokens);
     this.#member = new GroupMember({
-      client: createClient(resolved, this.#tokens),
+      client: this.#client.kafka,
       options: resolved,
       diagnostics: this.#diagnostics,
+      positions: this.#positions,
       onBatch: (payload) => this.#onBatch(payload),
-      onAssigned: (partitions) => this.#onAssigned(partitions),
-      onRebalancing: () => {
-        if (resolved.autoCommit) void this.#commitPast();
+      onAssigned: (partitions) => {
+        if (resolved.autoCommit) void this.#commitPast(this.#positions.uncommitted());
+        // Not from here: what a listener throws is the app's, and not a failure of the membership.
+        queueMicrotask(() => this.emit('assigned', partitions));
       },
+      onRebalancing: () => {
+        if (resolved.autoCommit) void this.#commitPast(this.#positions.uncommitted());
+      },
+      onSuspended: () => this.#handoff.withdraw(),
       onSignInRefused: () => this.#tokens?.refused(),
-      positions: () => this.#given.all(),
-      paused: () => [...this.#paused.values()],
+      isPaused: (partition) => this.#paused.has(keyOf(partition)),
     });
     this.#autoCommit = resolved.autoCommit
-      ? setInterval(() => void this.#commitPast(), resolved.autoCommitIntervalMs)
+      ? setInterval(() => void this.#commitByInterval(), resolved.autoCommitIntervalMs)
       : null;
     this.#autoCommit?.unref();
+    const onAbort = (): void => void this.close();
+    this.#forgetSignal = () => signal?.removeEventListener('abort', onAbort);
     if (signal?.aborted) void this.close();
-    else signal?.addEventListener('abort', () => void this.close(), { once: true });
+    else signal?.addEventListener('abort', onAbort, { once: true });
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<ConsumedRecord, void, undefined> {
@@ -115,44 +147,45 @@ export class DiasporaConsumer
     this.#reading = true;
     try {
       for (;;) {
-        const record = await this.#handoff.take(signal);
-        if (!record) return;
-        this.#inHand = record;
-        this.#given.set(after(record));
+        const read = await this.#handoff.take(signal);
+        if (!read) return;
+        const { record, progress } = read;
+        progress.give(record.offset);
         yield record;
-        // A seek in the meantime has taken the record out of hand.
-        if (this.#inHand === record) this.#past.set(after(record));
+        // Where its partition was sought or lost in the meantime, this is nobody's progress any more.
+        progress.goPast(record.offset + 1n);
       }
     } finally {
-      this.#inHand = null;
       this.#reading = false;
     }
   }
 
   /**
    * Commits the offset behind this record; without one, behind everything that the iteration has been given, the record
-   * in hand included. Rejects with `DiasporaError`, code `COMMIT_FAILED`.
+   * in hand included. Rejects with `DiasporaError`, code `COMMIT_FAILED`, also where the partition is another member's.
    */
   async commit(record?: Pick<ConsumedRecord, 'topic' | 'partition' | 'offset'>): Promise<void> {
-    const positions = record ? [after(record)] : this.#given.all();
-    await this.#member.commit(positions);
-    this.#past.committed(positions);
+    const positions = record ? [after(record)] : this.#positions.given();
+    await this.#member.commit(() => positions);
   }
 
-  /** Goes on at this offset, or at one end of the partition. What is committed stays as it is until the next commit. */
+  /**
+   * Goes on at this offset, or at one end of the partition. What is committed stays as it is until the next commit.
+   * Where the partition is not this member's, that is kept for when it is. Throws `RangeError` where the offset is
+   * negative or above 2⁶³ − 1.
+   */
   seek(partition: TopicPartition, target: SeekTarget): void {
-    const { topic, partition: number } = partition;
-    if (this.#inHand && isIn(partition)(this.#inHand)) this.#inHand = null;
-    for (const positions of [this.#past, this.#given]) {
-      if (typeof target === 'bigint') positions.set({ topic, partition: number, offset: target });
-      else positions.delete(partition);
+    if (typeof target === 'bigint' ? target < 0n || target > maxOffset : !isEnd(target)) {
+      throw new RangeError(
+        `Cannot seek to ${String(target)}: give an offset as a bigint from 0n on, or 'earliest', or 'latest'.`,
+      );
     }
     this.#member.seek(partition, target);
     this.#handoff.withdraw(isIn(partition));
   }
 
   /** Gives no more records of these partitions until `resume`. Default: all that are assigned. */
-  pause(partitions: readonly TopicPartition[] = this.#assigned): void {
+  pause(partitions: readonly TopicPartition[] = this.#positions.assigned()): void {
     for (const partition of partitions) this.#paused.set(keyOf(partition), partition);
     this.#member.pause(partitions);
     for (const partition of partitions) this.#handoff.withdraw(isIn(partition));
@@ -164,7 +197,10 @@ export class DiasporaConsumer
     this.#member.resume(partitions);
   }
 
-  /** Ends the iteration, commits what it has gone past (unless `autoCommit` is false), and leaves the group. Never rejects. */
+  /**
+   * Ends the iteration, commits what it has gone past (unless `autoCommit` is false), and leaves the group. Takes at most
+   * 8 seconds: where the brokers do not answer, a diagnostic says what was not committed. Never rejects.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -175,65 +211,96 @@ export class DiasporaConsumer
   }
 
   async #close(): Promise<void> {
+    this.#forgetSignal();
     this.#handoff.close();
-    if (this.#autoCommit) {
-      clearInterval(this.#autoCommit);
-      await this.#commitPast();
-    }
-    await this.#member.close();
+    if (this.#autoCommit) clearInterval(this.#autoCommit);
+    const left = await inTime(closeTimeoutMs, this.#leave());
+    this.#closed = true;
+    if (!left) this.#reportUncommitted();
+    void this.#member.close();
+    this.#client.disconnect();
     await this.#tokens?.close();
   }
 
-  async #commitPast(): Promise<void> {
-    const positions = this.#past.uncommitted();
-    try {
-      await this.#member.commit(positions);
-      this.#past.committed(positions);
-    } catch (error) {
-      this.#diagnostics.emit(
-        'COMMIT_FAILED',
-        `${error instanceof Error ? error.message : String(error)} They are tried again; until then a restart reads those records again.`,
-      );
-    }
+  async #leave(): Promise<void> {
+    if (this.#autoCommit) await this.#commitPast(this.#positions.uncommitted());
+    await this.#member.close();
   }
 
-  #onAssigned(partitions: readonly TopicPartition[]): void {
-    this.#assigned = partitions;
-    this.#past.keepOnly(partitions);
-    this.#given.keepOnly(partitions);
-    this.emit('assigned', partitions);
+  #reportUncommitted(): void {
+    const positions = this.#autoCommit ? this.#positions.uncommitted() : [];
+    if (positions.length === 0) return;
+    const places = positions.map(
+      ({ topic, partition, offset }) => `${topic}/${partition} at ${offset}`,
+    );
+    this.#diagnostics.emit(
+      'COMMIT_FAILED',
+      `Offsets of group ${this.#groupId} were not committed: the brokers did not answer within ${closeTimeoutMs / 1_000} s of closing (${places.join(', ')}). A restart reads records again from where the last commit was.`,
+    );
+  }
+
+  async #commitByInterval(): Promise<void> {
+    if (this.#committing) return;
+    this.#committing = true;
+    // While the group shares its partitions anew, it refuses commits.
+    const positions = this.#positions.uncommitted();
+    await this.#commitPast(positions.filter((one) => this.#positions.current(one)));
+    this.#committing = false;
+  }
+
+  async #commitPast(positions: readonly Position[]): Promise<void> {
+    try {
+      // When it is its turn, a partition may have gone to another member.
+      await this.#member.commit(() => positions.filter((one) => this.#positions.owns(one)));
+    } catch (error) {
+      if (this.#closed) return;
+      const next = this.#closing
+        ? 'A restart reads those records again.'
+        : 'They are tried again; until then a restart reads those records again.';
+      this.#diagnostics.emit(
+        'COMMIT_FAILED',
+        `${error instanceof Error ? error.message : String(error)} ${next}`,
+      );
+    }
   }
 
   /** kafkajs fetches no more of a broker until this is done: that is the back-pressure. */
   async #onBatch(payload: EachBatchPayload): Promise<void> {
     const { batch, resolveOffset, heartbeat, isRunning, isStale } = payload;
-    const key = keyOf(batch);
+    const progress = this.#positions.current(batch);
+    if (!progress) return;
+    const goesOn = (): boolean =>
+      isRunning() &&
+      !isStale() &&
+      !this.#paused.has(keyOf(batch)) &&
+      this.#positions.current(batch) === progress;
     let beatAt = Date.now();
     for (const message of batch.messages) {
-      if (!isRunning() || isStale() || this.#paused.has(key)) return;
       if (Date.now() - beatAt > heartbeatMs) {
         await heartbeat();
         beatAt = Date.now();
       }
-      if (!(await this.#give(recordOf(batch.topic, batch.partition, message), payload))) return;
+      if (!goesOn()) return;
+      const record = recordOf(batch.topic, batch.partition, message);
+      if (!(await this.#give({ record, progress }, payload))) return;
+      // After a seek, kafkajs goes on there, and not behind this record.
+      if (this.#positions.current(batch) !== progress) return;
       resolveOffset(message.offset);
     }
   }
 
   /** Waits for the iteration to take the record. False when it must not be taken any more. */
-  async #give(
-    record: ConsumedRecord,
-    { heartbeat, isRunning }: EachBatchPayload,
-  ): Promise<boolean> {
-    const taken = this.#handoff.offer(record);
+  async #give(read: Read, { heartbeat, isRunning }: EachBatchPayload): Promise<boolean> {
+    const taken = this.#handoff.offer(read);
     if (taken === true) return true;
+    const withdraw = (): void => this.#handoff.withdraw((waiting) => waiting === read);
     let failure: unknown;
     const timer = setInterval(() => {
-      if (!isRunning()) this.#handoff.withdraw((item) => item === record);
+      if (!isRunning()) withdraw();
       heartbeat().catch((error: unknown) => {
         // The group shares its partitions anew, and kafkajs must hear of it from here.
         failure ??= error;
-        this.#handoff.withdraw((item) => item === record);
+        withdraw();
       });
     }, heartbeatMs);
     try {
@@ -258,12 +325,17 @@ function recordOf(topic: string, partition: number, message: KafkaMessage): Cons
   };
 }
 
-/** kafkajs gathers the values of one name in an array. */
+/**
+ * kafkajs gathers the values of one name in an array, in an object that has a prototype: what that has under the name of a
+ * header, such as a function under `constructor`, stands among the values.
+ */
 function headersOf(headers: IHeaders): ConsumedRecord['headers'] {
-  return Object.entries(headers).flatMap(([name, values]) =>
-    (Array.isArray(values) ? values : [values])
-      .filter((value) => value !== undefined)
-      .map((value): [string, Buffer] => [name, Buffer.from(value)]),
+  return Object.entries(headers).flatMap(([name, given]) =>
+    [given]
+      .flat()
+      .flatMap((value: unknown): [string, Buffer | null][] =>
+        value === null || Buffer.isBuffer(value) ? [[name, value]] : [],
+      ),
   );
 }
 
@@ -271,6 +343,24 @@ function after({ topic, partition, offset }: Position): Position {
   return { topic, partition, offset: offset + 1n };
 }
 
-function isIn(wanted: TopicPartition): (record: TopicPartition) => boolean {
-  return ({ topic, partition }) => topic === wanted.topic && partition === wanted.partition;
+function isIn(wanted: TopicPartition): (read: Read) => boolean {
+  return ({ record: { topic, partition } }) =>
+    topic === wanted.topic && partition === wanted.partition;
+}
+
+function isEnd(target: unknown): boolean {
+  return target === 'earliest' || target === 'latest';
+}
+
+/** False where it takes longer. */
+async function inTime(milliseconds: number, done: Promise<void>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), milliseconds);
+  });
+  try {
+    return await Promise.race([done.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -5,24 +5,39 @@ import type { Diagnostics } from '../diagnostics.ts';
 import { DiasporaError } from '../errors.ts';
 import type { ResolvedConsumer } from '../options.ts';
 import { failureMessage, failureOf } from './failure.ts';
-import type { Position, TopicPartition } from './positions.ts';
-
-/** Where to go on: an offset, or one end of the partition. */
-export type SeekTarget = bigint | 'earliest' | 'latest';
+import { findOffsets } from './find-offsets.ts';
+import type {
+  Found,
+  Position,
+  Positions,
+  SeekTarget,
+  TopicPartition,
+  Unplaced,
+} from './positions.ts';
 
 export interface GroupMemberOptions {
   readonly client: Kafka;
   readonly options: ResolvedConsumer;
   readonly diagnostics: Diagnostics;
+  readonly positions: Positions;
   readonly onBatch: (payload: EachBatchPayload) => Promise<void>;
+  /** The partitions have their places: what is sent from now on is read. */
   readonly onAssigned: (partitions: readonly TopicPartition[]) => void;
   /** The group is about to share its partitions anew: the last moment to commit. */
   readonly onRebalancing: () => void;
+  /** Nothing that was fetched may be given any more. */
+  readonly onSuspended: () => void;
   /** The brokers refused who signs in. */
   readonly onSignInRefused: () => void;
-  /** Where to go on after a failure, beside what was committed. */
-  readonly positions: () => readonly Position[];
-  readonly paused: () => readonly TopicPartition[];
+  readonly isPaused: (partition: TopicPartition) => boolean;
+}
+
+interface Membership {
+  readonly consumer: Consumer;
+  /** How many commits the broker has acknowledged. */
+  commits: number;
+  /** Ends it for this reason. */
+  readonly end: (reason: unknown) => void;
 }
 
 /**
@@ -31,16 +46,14 @@ export interface GroupMemberOptions {
  */
 const fetchWaitMs = 500;
 
-/** As kafkajs names the ends of a partition (ListOffsets, KIP-79). */
-const ends = { latest: '-1', earliest: '-2' } as const;
-
 export class GroupMember {
   readonly #options: GroupMemberOptions;
   readonly #closed = new AbortController();
   readonly #running: Promise<void>;
-  /** Asked for while there was no membership to ask it of. */
-  readonly #seeks = new Map<string, TopicPartition & { readonly target: SeekTarget }>();
-  #consumer: Consumer | null = null;
+  #membership: Membership | null = null;
+  #assigned: readonly TopicPartition[] = [];
+  /** The last commit: one at a time, or an older one could reach the broker after a newer one. */
+  #commits: Promise<void> = Promise.resolve();
   /** Whether a broker has ever answered. */
   #answered = false;
 
@@ -49,18 +62,36 @@ export class GroupMember {
     this.#running = this.#run();
   }
 
-  /** Throws `DiasporaError` with the code `COMMIT_FAILED`. */
-  async commit(positions: readonly Position[]): Promise<void> {
+  /** Asks for the positions when it is their turn. Rejects with `DiasporaError`, code `COMMIT_FAILED`. */
+  commit(positions: () => readonly Position[]): Promise<void> {
+    const done = this.#commits.then(() => this.#commit(positions()));
+    this.#commits = done.catch(() => undefined);
+    return done;
+  }
+
+  async #commit(positions: readonly Position[]): Promise<void> {
     if (positions.length === 0) return;
     try {
-      if (!this.#consumer) throw new Error('the consumer is not connected');
-      await this.#consumer.commitOffsets(
+      const membership = this.#membership;
+      if (!membership) throw new Error('the consumer is not connected');
+      const lost = positions.find((position) => !this.#options.positions.owns(position));
+      if (lost) {
+        throw new Error(
+          `partition ${lost.partition} of topic ${lost.topic} is not assigned to this consumer`,
+        );
+      }
+      const { commits } = membership;
+      const committed = this.#options.positions.committing(positions);
+      await membership.consumer.commitOffsets(
         positions.map(({ topic, partition, offset }) => ({
           topic,
           partition,
           offset: String(offset),
         })),
       );
+      // kafkajs answers without asking the broker while it stops.
+      if (membership.commits === commits) throw new Error('the consumer was leaving the group');
+      committed();
     } catch (cause) {
       throw new DiasporaError(
         'COMMIT_FAILED',
@@ -70,21 +101,25 @@ export class GroupMember {
     }
   }
 
+  /** Where there is no membership, or the partition is another member's, it is done as soon as it can be. */
   seek(partition: TopicPartition, target: SeekTarget): void {
-    const offset = typeof target === 'bigint' ? String(target) : ends[target];
-    if (this.#consumer) {
-      this.#consumer.seek({ topic: partition.topic, partition: partition.partition, offset });
-    } else {
-      this.#seeks.set(`${partition.topic}:${partition.partition}`, { ...partition, target });
-    }
+    const unplaced = this.#options.positions.seek(partition, target);
+    const membership = this.#membership;
+    if (!unplaced || !membership) return;
+    if (typeof target === 'bigint') this.#goOn(membership, unplaced, null);
+    else this.#place(membership, [unplaced]).catch(membership.end);
   }
 
   pause(partitions: readonly TopicPartition[]): void {
-    this.#consumer?.pause(byTopic(partitions));
+    const membership = this.#membership;
+    if (membership) ask(() => membership.consumer.pause(byTopic(partitions)));
   }
 
+  /** What has no place yet is resumed once it has one. */
   resume(partitions: readonly TopicPartition[]): void {
-    this.#consumer?.resume(byTopic(partitions));
+    const membership = this.#membership;
+    const placed = partitions.filter((partition) => this.#options.positions.current(partition));
+    if (membership) ask(() => membership.consumer.resume(byTopic(placed)));
   }
 
   /** Leaves the group. Never rejects. */
@@ -144,23 +179,38 @@ export class GroupMember {
         restartOnFailure: async () => false,
       },
     });
-    const crashed = new Promise<unknown>((resolve) => {
-      consumer.on('consumer.crash', ({ payload }) => resolve(payload.error));
+    let end = (_reason: unknown): void => undefined;
+    const ended = new Promise<unknown>((resolve) => {
+      end = resolve;
     });
-    consumer.on('consumer.group_join', ({ payload }) => this.#assigned(payload.memberAssignment));
-    consumer.on('consumer.rebalancing', () => this.#options.onRebalancing());
-    const joined = this.#join(consumer);
+    const membership: Membership = { consumer, commits: 0, end };
+    consumer.on('consumer.crash', ({ payload }) => end(payload.error));
+    consumer.on('consumer.commit_offsets', () => {
+      membership.commits += 1;
+    });
     // Many memberships may come before the end: each takes its listener back.
     const over = new AbortController();
+    consumer.on('consumer.group_join', ({ payload }) => {
+      // It may still be joining when it is given up.
+      if (over.signal.aborted) return;
+      this.#takeUp(membership, payload.memberAssignment, joined).catch(end);
+    });
+    consumer.on('consumer.rebalancing', () => {
+      if (over.signal.aborted) return;
+      this.#options.onRebalancing();
+      this.#suspend();
+    });
+    const joined = this.#join(consumer);
     const closed = abortOf(this.#closed.signal, over.signal);
     try {
-      await Promise.race([joined, closed]);
-      return await Promise.race([crashed, closed]);
+      // A crash while joining is told before joining ends, and with its reason.
+      return await Promise.race([ended, closed, joined.then(() => ended)]);
     } catch (error) {
       return error;
     } finally {
-      this.#consumer = null;
       over.abort();
+      this.#suspend();
+      this.#membership = null;
       await leave(consumer);
       // Where the end came while it was still joining, it must not stay in the group afterwards.
       void joined.catch(() => undefined).then(() => leave(consumer));
@@ -176,39 +226,67 @@ export class GroupMember {
       fromBeginning: options.autoOffsetReset === 'earliest',
     });
     await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: onBatch });
-    if (!this.#closed.signal.aborted) this.#begin(consumer);
   }
 
-  /** Takes up where the last membership ended: what was read since the last commit is not read again. */
-  #begin(consumer: Consumer): void {
-    const paused = this.#options.paused();
-    this.#consumer = consumer;
-    this.#goOn();
-    for (const { target, ...partition } of this.#seeks.values()) this.seek(partition, target);
-    this.#seeks.clear();
-    if (paused.length > 0) this.pause(paused);
+  #suspend(): void {
+    const { positions } = this.#options;
+    positions.suspend();
+    this.pause(positions.assigned());
+    this.#options.onSuspended();
   }
 
-  #assigned(assignment: Readonly<Record<string, readonly number[]>>): void {
+  async #takeUp(
+    membership: Membership,
+    assignment: Readonly<Record<string, readonly number[]>>,
+    joined: Promise<void>,
+  ): Promise<void> {
+    const { positions, options, diagnostics, onAssigned, onSuspended } = this.#options;
     const partitions = Object.entries(assignment).flatMap(([topic, numbers]) =>
       numbers.map((partition) => ({ topic, partition })),
     );
-    const { groupId } = this.#options.options;
-    this.#options.diagnostics.emit(
-      'CONNECTED',
-      `Joined group ${groupId} with ${partitions.length} partitions.`,
-      { groupId, partitions: partitions.length },
-    );
-    this.#options.onAssigned(partitions);
-    // A partition that stayed this member's was read by nobody else: what was given is not given again.
-    if (this.#consumer) this.#goOn();
+    if (this.#closed.signal.aborted) return;
+    this.#membership = membership;
+    this.#assigned = partitions;
+    positions.assign(partitions);
+    onSuspended();
+    const { groupId } = options;
+    diagnostics.emit('CONNECTED', `Joined group ${groupId} with ${partitions.length} partitions.`, {
+      groupId,
+      partitions: partitions.length,
+    });
+    await this.#place(membership, positions.unplaced());
+    // Before that, kafkajs would leave commits undone.
+    await joined;
+    if (this.#membership === membership && this.#assigned === partitions) onAssigned(partitions);
   }
 
-  #goOn(): void {
-    for (const { topic, partition, offset } of this.#options.positions()) {
-      this.seek({ topic, partition }, offset);
-    }
+  /** Nothing is fetched of these partitions until it is known where to go on. */
+  async #place(membership: Membership, unplaced: readonly Unplaced[]): Promise<void> {
+    if (unplaced.length === 0) return;
+    const { client, options } = this.#options;
+    ask(() => membership.consumer.pause(byTopic(unplaced)));
+    const found = await findOffsets(client, options, unplaced);
+    for (const one of unplaced) this.#goOn(membership, one, found.get(one) ?? null);
   }
+
+  #goOn(membership: Membership, unplaced: Unplaced, found: Found | null): void {
+    if (this.#membership !== membership) return;
+    const { positions, isPaused } = this.#options;
+    const offset = positions.place(unplaced, found);
+    if (offset === null) return;
+    const { topic, partition } = unplaced;
+    ask(() => {
+      membership.consumer.seek({ topic, partition, offset: String(offset) });
+      if (!isPaused(unplaced)) membership.consumer.resume(byTopic([unplaced]));
+    });
+  }
+}
+
+/** kafkajs throws where its membership has just ended: the next one does it all again. */
+function ask(call: () => void): void {
+  try {
+    call();
+  } catch {}
 }
 
 async function leave(consumer: Consumer): Promise<void> {

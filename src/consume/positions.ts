@@ -1,4 +1,4 @@
-/** How far a consumer has come in each partition. */
+/** Where a consumer is in each partition that is its own. */
 
 export interface TopicPartition {
   readonly topic: string;
@@ -10,41 +10,183 @@ export interface Position extends TopicPartition {
   readonly offset: bigint;
 }
 
-/** Positions by topic and partition, and which of them were committed. */
+/** Where to go on: an offset, or one end of the partition. */
+export type SeekTarget = bigint | 'earliest' | 'latest';
+
+/** A partition of which nothing is read before its place is found; null stands for where it was left. */
+export interface Unplaced extends TopicPartition {
+  readonly target: SeekTarget | null;
+}
+
+/** What the brokers answer about an unplaced partition. */
+export interface Found {
+  /** What the group has committed. */
+  readonly committed: bigint | null;
+  /** The end of the log that is the target, or that `autoOffsetReset` names where nothing is committed. */
+  readonly end: bigint | null;
+}
+
+/** One way through a partition, until a seek or another member begins a new one. Offsets are those of the next record. */
+export class Progress {
+  #given: bigint;
+  #past: bigint;
+
+  constructor(start: bigint) {
+    this.#given = start;
+    this.#past = start;
+  }
+
+  /** Behind the last record that the iteration was given, the one in hand included. */
+  get given(): bigint {
+    return this.#given;
+  }
+
+  /** Behind the last record that it has gone past: what may be committed. */
+  get past(): bigint {
+    return this.#past;
+  }
+
+  give(offset: bigint): void {
+    // Nothing is given twice on one way: the log itself has begun anew.
+    if (offset < this.#given) this.#past = offset;
+    this.#given = offset + 1n;
+  }
+
+  /** Only forward: an explicit commit may be ahead. */
+  goPast(next: bigint): void {
+    if (next > this.#past) this.#past = next;
+  }
+}
+
+interface Entry {
+  readonly partition: TopicPartition;
+  progress: Progress | null;
+  /** What is committed, as far as this consumer knows. */
+  committed: bigint | null;
+  /** Null once the place is found. */
+  unplaced: Unplaced | null;
+}
+
 export class Positions {
-  readonly #positions = new Map<string, { position: Position; committed: bigint | null }>();
+  #entries = new Map<string, Entry>();
+  /** Sought while they were another member's. */
+  readonly #sought = new Map<string, SeekTarget>();
 
-  set(position: Position): void {
-    const committed = this.#positions.get(keyOf(position))?.committed ?? null;
-    this.#positions.set(keyOf(position), { position, committed });
-  }
-
-  delete(partition: TopicPartition): void {
-    this.#positions.delete(keyOf(partition));
-  }
-
-  /** Forgets the partitions that belong to another member of the group now. */
-  keepOnly(assigned: readonly TopicPartition[]): void {
-    const kept = new Set(assigned.map(keyOf));
-    for (const key of this.#positions.keys()) if (!kept.has(key)) this.#positions.delete(key);
-  }
-
-  all(): Position[] {
-    return [...this.#positions.values()].map(({ position }) => position);
-  }
-
-  uncommitted(): Position[] {
-    return [...this.#positions.values()]
-      .filter(({ position, committed }) => position.offset !== committed)
-      .map(({ position }) => position);
-  }
-
-  committed(positions: readonly Position[]): void {
-    for (const position of positions) {
-      const entry = this.#positions.get(keyOf(position));
-      if (entry) entry.committed = position.offset;
+  /** Takes what the group has given out. Nothing has its place until `place`, what was kept included. */
+  assign(partitions: readonly TopicPartition[]): void {
+    const before = this.#entries;
+    this.#entries = new Map();
+    for (const partition of partitions) {
+      const key = keyOf(partition);
+      const { progress, committed, unplaced } = before.get(key) ?? none;
+      const target = this.#sought.get(key) ?? unplaced?.target ?? null;
+      this.#sought.delete(key);
+      this.#entries.set(key, {
+        partition,
+        progress,
+        committed,
+        unplaced: { ...partition, target },
+      });
     }
   }
+
+  /** The group shares its partitions anew, or the membership has ended: until `place` nothing is read. */
+  suspend(): void {
+    for (const entry of this.#entries.values()) {
+      entry.unplaced ??= { ...entry.partition, target: null };
+    }
+  }
+
+  /** Answers what has to be placed, or null where the partition is another member's: then it is kept in mind. */
+  seek({ topic, partition }: TopicPartition, target: SeekTarget): Unplaced | null {
+    const key = keyOf({ topic, partition });
+    const entry = this.#entries.get(key);
+    if (!entry) {
+      this.#sought.set(key, target);
+      return null;
+    }
+    entry.progress = null;
+    entry.unplaced = { topic, partition, target };
+    return entry.unplaced;
+  }
+
+  unplaced(): Unplaced[] {
+    return [...this.#entries.values()].flatMap(({ unplaced }) => unplaced ?? []);
+  }
+
+  /** Answers the offset to go on at, or null where a later seek or assignment has overtaken this one. */
+  place(unplaced: Unplaced, found: Found | null): bigint | null {
+    const entry = this.#entries.get(keyOf(unplaced));
+    if (entry?.unplaced !== unplaced) return null;
+    const progress = placed(entry, unplaced.target, found);
+    if (!progress) return null;
+    if (found) entry.committed = found.committed;
+    entry.progress = progress;
+    entry.unplaced = null;
+    return progress.given;
+  }
+
+  /** Null while nothing of the partition may be read. */
+  current(partition: TopicPartition): Progress | null {
+    const entry = this.#entries.get(keyOf(partition));
+    return entry && !entry.unplaced ? entry.progress : null;
+  }
+
+  owns(partition: TopicPartition): boolean {
+    return this.#entries.has(keyOf(partition));
+  }
+
+  assigned(): TopicPartition[] {
+    return [...this.#entries.values()].map(({ partition }) => partition);
+  }
+
+  /** Behind everything that was given. */
+  given(): Position[] {
+    return [...this.#entries.values()].flatMap(({ partition, progress }) =>
+      progress ? { ...partition, offset: progress.given } : [],
+    );
+  }
+
+  /** Behind what the iteration has gone past, where that is not committed. */
+  uncommitted(): Position[] {
+    return [...this.#entries.values()].flatMap(({ partition, progress, committed }) =>
+      progress && progress.past !== committed ? { ...partition, offset: progress.past } : [],
+    );
+  }
+
+  /** A commit of these sets out: the answer is to be called when it has succeeded. */
+  committing(positions: readonly Position[]): () => void {
+    const ways = positions.map((position) => this.#entries.get(keyOf(position))?.progress);
+    return () => {
+      for (const [i, position] of positions.entries()) {
+        const entry = this.#entries.get(keyOf(position));
+        if (!entry) continue;
+        entry.committed = position.offset;
+        // A seek in the meantime goes back, and stays back.
+        if (entry.progress === ways[i]) entry.progress?.goPast(position.offset);
+      }
+    };
+  }
+}
+
+const none = { progress: null, committed: null, unplaced: null };
+
+function placed(
+  { progress, committed: known }: Entry,
+  target: SeekTarget | null,
+  found: Found | null,
+): Progress | null {
+  if (typeof target === 'bigint') return new Progress(target);
+  if (!found) return null;
+  const { committed, end } = found;
+  if (target === null && progress && !isAhead(committed, known, progress)) return progress;
+  const start = target === null ? (committed ?? end) : end;
+  return start === null ? null : new Progress(start);
+}
+
+/** Whether another member has read on, while this one was out of the group. */
+function isAhead(committed: bigint | null, known: bigint | null, { given }: Progress): boolean {
+  return committed !== null && committed !== known && committed > given;
 }
 
 /** A topic's name holds no colon. */

@@ -1,0 +1,272 @@
+/** The consumer over a kafkajs that does as the test says; `test/integration/consumer.test.ts` has the real one. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { getEventListeners, once } from 'node:events';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { type ConsumedRecord, DiasporaConsumer } from '../../../src/consume/consumer.ts';
+import { type DiagnosticEvent, diagnosticsChannelName } from '../../../src/diagnostics.ts';
+import type { ConsumerOptions } from '../../../src/options.ts';
+import { ScriptedGroup, topic } from './scripted-group.ts';
+
+let group = new ScriptedGroup();
+vi.mock('../../../src/consume/kafkajs-client.ts', () => ({ createClient: () => group.client }));
+
+const options: ConsumerOptions = {
+  topic,
+  groupId: 'readers',
+  bootstrapBrokers: '127.0.0.1:1',
+  auth: { type: 'none' },
+  tls: false,
+  diagnostics: 'silent',
+  autoOffsetReset: 'earliest',
+  autoCommitIntervalMs: 600_000,
+  retry: { minMs: 1, maxMs: 2 },
+};
+
+interface Opened {
+  readonly group: ScriptedGroup;
+  readonly consumer: DiasporaConsumer;
+  /** What the consumer has to say. */
+  readonly said: string[];
+}
+
+function open(
+  given: Partial<ConsumerOptions> = {},
+  script: Partial<ScriptedGroup> = {},
+  signal?: AbortSignal,
+): Opened {
+  group = Object.assign(new ScriptedGroup(), script);
+  const said: string[] = [];
+  const note = (event: unknown): void => {
+    const { code, message } = event as DiagnosticEvent;
+    said.push(`${code}: ${message}`);
+  };
+  subscribe(diagnosticsChannelName, note);
+  onTestFinished(() => void unsubscribe(diagnosticsChannelName, note));
+  const consumer = new DiasporaConsumer({ ...options, ...given }, signal ? { signal } : {});
+  onTestFinished(() => consumer.close());
+  return { group, consumer, said };
+}
+
+async function assigned(
+  given: Partial<ConsumerOptions> = {},
+  script: Partial<ScriptedGroup> = {},
+): Promise<Opened> {
+  const opened = open(given, script);
+  await once(opened.consumer, 'assigned');
+  return opened;
+}
+
+async function next(records: AsyncGenerator<ConsumedRecord>): Promise<ConsumedRecord> {
+  const { value } = await records.next();
+  return value;
+}
+
+describe('Headers', () => {
+  it('without a value, or named as what every object has, stop nothing', async () => {
+    const { group, consumer } = await assigned();
+    // As kafkajs gathers them.
+    const gathered = Object.fromEntries([
+      ['empty', null],
+      ['twice', [Buffer.from('1'), null]],
+      ['constructor', [Object, Buffer.from('2')]],
+      ['__proto__', [Object.prototype, Buffer.from('3')]],
+      ['toString', [Object.prototype.toString, Buffer.from('4'), Buffer.from('5')]],
+    ]);
+    void group.fetched(0, [{ offset: 0, headers: gathered }]);
+    const { headers } = await next(consumer.records());
+    expect(headers.map(([name, value]) => [name, value && String(value)])).toEqual([
+      ['empty', null],
+      ['twice', '1'],
+      ['twice', null],
+      ['constructor', '2'],
+      ['__proto__', '3'],
+      ['toString', '4'],
+      ['toString', '5'],
+    ]);
+  });
+});
+
+describe('A consumer that commits by itself', () => {
+  it('commits where it begins, where nothing is committed', async () => {
+    const { group, consumer } = await assigned(
+      { autoOffsetReset: 'latest' },
+      { ends: { low: '3', high: '9' }, committed: { 1: '5' } },
+    );
+    await consumer.close();
+    expect(group.seeks).toEqual(['0:9', '1:5']);
+    expect(group.commits).toEqual(['0:9']);
+  });
+
+  it('leaves an explicit commit as it is', async () => {
+    const { group, consumer } = await assigned({}, { committed: { 0: '100', 1: '0' } });
+    void group.fetched(0, [{ offset: 100 }, { offset: 101 }]);
+    const records = consumer.records();
+    await next(records);
+    await consumer.commit(await next(records));
+    await consumer.close();
+    expect(group.commits).toEqual(['0:102']);
+  });
+
+  it('commits nothing of a partition that it has lost with a record in hand', async () => {
+    const { group, consumer } = await assigned({}, { committed: { 0: '100', 1: '0' } });
+    const batch = group.fetched(0, [{ offset: 100 }, { offset: 101 }]);
+    const records = consumer.records();
+    const inHand = await next(records);
+    const again = once(consumer, 'assigned');
+    group.assign(1);
+    await again;
+    void records.next();
+    expect(await batch).toEqual(['100']);
+    await expect(consumer.commit(inHand)).rejects.toMatchObject({
+      code: 'COMMIT_FAILED',
+      message: expect.stringContaining(
+        'partition 0 of topic logs is not assigned to this consumer',
+      ),
+    });
+    await consumer.close();
+    expect(group.commits).toEqual([]);
+  });
+
+  it('commits before the group shares its partitions anew', async () => {
+    const { group, consumer } = await assigned({}, { committed: { 0: '100', 1: '0' } });
+    void group.fetched(0, [{ offset: 100 }, { offset: 101 }]);
+    const records = consumer.records();
+    await next(records);
+    await next(records);
+    group.rebalancing();
+    await vi.waitFor(() => expect(group.commits).toEqual(['0:101']));
+  });
+
+  it('commits nothing of a partition that it sought while that was another member’s', async () => {
+    const { group, consumer } = await assigned({}, { committed: { 0: '0', 1: '0' } });
+    let again = once(consumer, 'assigned');
+    group.assign(0);
+    await again;
+    consumer.seek({ topic, partition: 1 }, 15n);
+    await consumer.commit();
+    expect(group.commits).toEqual(['0:0']);
+    group.seeks.length = 0;
+    again = once(consumer, 'assigned');
+    group.assign(0, 1);
+    await again;
+    expect(group.seeks).toEqual(['0:0', '1:15']);
+  });
+});
+
+describe('A commit', () => {
+  it('that kafkajs leaves undone has failed', async () => {
+    const { group, consumer } = await assigned();
+    group.stopping = true;
+    await expect(consumer.commit()).rejects.toMatchObject({
+      code: 'COMMIT_FAILED',
+      message: 'Offsets of group readers were not committed: the consumer was leaving the group.',
+    });
+  });
+
+  it('waits for the one before', async () => {
+    const { group, consumer } = await assigned({ autoCommit: false });
+    const release: (() => void)[] = [];
+    group.onCommit = () => new Promise((resolve) => void release.push(resolve));
+    const older = consumer.commit({ topic, partition: 0, offset: 1n });
+    const newer = consumer.commit({ topic, partition: 0, offset: 2n });
+    await vi.waitFor(() => expect(release).toHaveLength(1));
+    release[0]?.();
+    await older;
+    await vi.waitFor(() => expect(release).toHaveLength(2));
+    release[1]?.();
+    await newer;
+    expect(group.commits).toEqual(['0:2', '0:3']);
+  });
+});
+
+describe('A seek', () => {
+  it.each([-5n, 2n ** 63n, 'end', 5])('to %s throws, and changes nothing', async (target) => {
+    const { group, consumer } = await assigned();
+    group.seeks.length = 0;
+    expect(() => consumer.seek({ topic, partition: 0 }, target as bigint)).toThrow(RangeError);
+    await consumer.close();
+    expect(group.seeks).toEqual([]);
+  });
+
+  it('to an end is one to the offset that is there', async () => {
+    const { group, consumer } = await assigned({}, { ends: { low: '3', high: '9' } });
+    group.seeks.length = 0;
+    consumer.seek({ topic, partition: 0 }, 'latest');
+    consumer.seek({ topic, partition: 1 }, 'earliest');
+    // What was fetched before is not given any more.
+    expect(await group.fetched(0, [{ offset: 4 }])).toEqual([]);
+    await vi.waitFor(() => expect(group.seeks.sort()).toEqual(['0:9', '1:3']));
+  });
+});
+
+it('A listener that throws is the app’s own uncaught exception, and reading goes on', async () => {
+  const listeners = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException');
+  onTestFinished(() => {
+    for (const listener of listeners) process.on('uncaughtException', listener);
+  });
+  const uncaught = once(process, 'uncaughtException');
+  const { group, consumer, said } = open();
+  consumer.once('assigned', () => {
+    throw new Error('of the app');
+  });
+  expect((await uncaught)[0]).toMatchObject({ message: 'of the app' });
+  void group.fetched(0, [{ offset: 0 }]);
+  expect((await next(consumer.records())).offset).toBe(0n);
+  expect(said).toEqual(['CONNECTED: Joined group readers with 2 partitions.']);
+});
+
+it('A consumer joins again where it cannot find out where to go on, and gives nothing before', async () => {
+  let lookUps = 0;
+  const { group, consumer } = open(
+    {},
+    {
+      committed: { 0: '5', 1: '5' },
+      onLookUp: async () => {
+        lookUps += 1;
+        if (lookUps > 2) return;
+        expect(await group.fetched(0, [{ offset: 0 }])).toEqual([]);
+        throw new Error('the coordinator is loading');
+      },
+    },
+  );
+  await once(consumer, 'assigned');
+  expect(lookUps).toBe(3);
+  expect(group.seeks).toEqual(['0:5', '1:5']);
+});
+
+it('A crash while joining is told by its own reason', async () => {
+  const refusal = Object.assign(new Error('refused'), { type: 'GROUP_AUTHORIZATION_FAILED' });
+  const { said } = open({}, { refusal });
+  await vi.waitFor(() =>
+    expect(said[0]).toMatch(/^READ_DENIED: This account may not use consumer/),
+  );
+});
+
+describe('Closing', () => {
+  it('leaves no listener on the signal', async () => {
+    const { signal } = new AbortController();
+    const { consumer } = open({}, {}, signal);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    await consumer.close();
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
+
+  it('takes 8 s at most, and says what was not committed', async () => {
+    const { group, consumer, said } = await assigned({}, { committed: { 0: '100', 1: '0' } });
+    void group.fetched(0, [{ offset: 100 }, { offset: 101 }]);
+    const records = consumer.records();
+    await next(records);
+    await next(records);
+    group.onCommit = () => new Promise(() => undefined);
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const closed = consumer.close();
+    await vi.advanceTimersByTimeAsync(8_000);
+    await closed;
+    expect(group.disconnected).toBe(true);
+    expect(said.at(-1)).toBe(
+      'COMMIT_FAILED: Offsets of group readers were not committed: the brokers did not answer within 8 s of closing (logs/0 at 101). A restart reads records again from where the last commit was.',
+    );
+  });
+});
