@@ -141,10 +141,13 @@ export class Intake {
       );
     for (const queue of this.#queues()) {
       for (const batch of queue.batches()) {
-        if (batch.deadline > now) continue;
-        this.#thin({ queue, batch }, (_, index) => batch.deadlineOf(index) <= now, error(false));
+        if (batch.deadline > now) next = Math.min(next, batch.deadline);
+        else {
+          const place = { queue, batch };
+          const left = this.#thin(place, (index) => batch.deadlineOf(index) <= now, error(false));
+          next = Math.min(next, left?.deadline ?? Number.POSITIVE_INFINITY);
+        }
       }
-      for (const { deadline } of queue.batches()) next = Math.min(next, deadline);
     }
     for (const lane of lanes) {
       for (const batch of lane.unanswered) {
@@ -181,12 +184,17 @@ export class Intake {
     const before = ledger.counters.dropped;
     const waiting: Waiting = {
       queues: () => this.#queues(),
-      thin: (place, gives) => this.#thin(place, gives, overflowError()),
-      drop: (place) => this.#drop(place),
+      thin: (place, gives) => {
+        const kept = this.#thin(place, gives, overflowError());
+        // What comes next goes into another one: no record is encoded anew for each that comes after it.
+        if (kept && place.queue.filling === kept) place.queue.seal();
+      },
+      drop: (place) => this.#drop(place, overflowError()),
       bufferedBytes: () => ledger.counters.bufferedBytes,
     };
     // A record that no buffer of this size can hold takes no other with it.
-    if (newest.batch.count === 1 && newest.batch.bytes > bufferMaxBytes) this.#drop(newest);
+    if (newest.batch.count === 1 && newest.batch.bytes > bufferMaxBytes)
+      this.#drop(newest, overflowError());
     else if (onOverflow === 'drop-oldest') dropOldest(waiting, bufferMaxBytes);
     else dropLowestLevel(waiting, bufferMaxBytes);
     const dropped = ledger.counters.dropped - before;
@@ -198,27 +206,27 @@ export class Intake {
     );
   }
 
-  #drop({ queue, batch }: Place): void {
+  #drop({ queue, batch }: Place, error: DeliveryError): void {
     queue.replace(batch, null);
-    this.#options.ledger.dropped(batch, overflowError());
+    this.#options.ledger.dropped(batch, error);
   }
 
   /** Drops some records of a waiting batch. Answers the batch of those that remain, null where none do. */
-  #thin(
-    { queue, batch }: Place,
-    gives: (record: LogRecord, index: number) => boolean,
-    error: DeliveryError,
-  ): QueuedBatch | null {
+  #thin(place: Place, gives: (index: number) => boolean, error: DeliveryError): QueuedBatch | null {
     const { driver, ledger } = this.#options;
+    const { queue, batch } = place;
+    const given = Array.from({ length: batch.count }, (_, index) => gives(index));
+    if (!given.includes(false)) {
+      this.#drop(place, error);
+      return null;
+    }
     const before = batch.bytes;
-    const [gone, kept] = batch.divide(driver, gives);
+    const [gone, kept] = batch.divide(driver, (index) => given[index] === true);
     queue.replace(batch, kept);
     ledger.resized(before, gone, kept);
     if (gone.count > 0) ledger.dropped(gone, error);
     else gone.batch.release();
-    if (kept.count > 0) return kept;
-    kept.batch.release();
-    return null;
+    return kept;
   }
 }
 

@@ -155,6 +155,13 @@ export class Ledger {
     }
   }
 
+  /** A record that no buffer can hold. */
+  tooLarge(level: number | null, message: string): void {
+    this.counters.written += 1;
+    this.counters.drop(new Map([[level, 1]]));
+    this.#diagnostics.emit('RECORD_TOO_LARGE', message, { topic: this.#topic, records: 1 });
+  }
+
   /** A record that never became one of Kafka's, such as one whose transform failed. */
   unshippable(record: DeliveryRecord, code: DiagnosticCode, message: string): void {
     this.counters.written += 1;

@@ -1,6 +1,5 @@
 /** Which waiting records give way when the buffer is full. */
 import type { QueuedBatch } from './queued-batch.ts';
-import type { LogRecord } from './record.ts';
 import type { RecordQueue } from './record-queue.ts';
 
 /** A batch and the queue that it waits in. */
@@ -11,20 +10,14 @@ export interface Place {
 
 export interface Waiting {
   readonly queues: () => Iterable<RecordQueue>;
-  /** Drops those records of a waiting batch that `gives` names. Answers the batch of the others, null where there are none. */
-  readonly thin: (
-    place: Place,
-    gives: (record: LogRecord, index: number) => boolean,
-  ) => QueuedBatch | null;
+  /** Drops those records of a waiting batch whose places `gives` names; the others are added to no more. */
+  readonly thin: (place: Place, gives: (index: number) => boolean) => void;
   readonly drop: (place: Place) => void;
   readonly bufferedBytes: () => number;
 }
 
-/** A record without a level gives way as if it were `info`. */
-const unknownLevel = 30;
-
-/** Making room by level decodes batches: done in steps of this part of the buffer, its cost is spread thin. */
-const levelStep = 1 / 16;
+/** Where batches are small, a search for the lowest level is followed by so many bytes of them, lest each record search anew. */
+const leastWorkBytes = 64 * 1024;
 
 /** Drops the oldest batches until what is left fits into `maxBytes`. */
 export function dropOldest(waiting: Waiting, maxBytes: number): void {
@@ -35,24 +28,26 @@ export function dropOldest(waiting: Waiting, maxBytes: number): void {
   }
 }
 
-/** Drops the records of the lowest level, the oldest first, then those of the next, until what is left fits. */
+/**
+ * Drops the records of the lowest level, the oldest first, then those of the next, until what is left fits
+ * into `maxBytes`. To thin a batch is to encode it anew, and a log call waits for it: no more than is needed.
+ */
 export function dropLowestLevel(waiting: Waiting, maxBytes: number): void {
-  const target = maxBytes * (1 - levelStep);
-  let places = placesByAge(waiting.queues());
-  const levels = new Set(places.flatMap(({ batch }) => [...batch.levels().keys()].map(rank)));
-  for (const lowest of [...levels].sort((one, other) => one - other)) {
-    const left: Place[] = [];
+  const leastWork = Math.min(leastWorkBytes, maxBytes / 16);
+  let work = 0;
+  while (waiting.bufferedBytes() > maxBytes) {
+    const places = placesOfLowestLevel([...waiting.queues()]);
+    if (places.length === 0) return;
     for (const place of places) {
-      if (waiting.bufferedBytes() <= target) return;
-      const has = [...place.batch.levels().keys()].some((level) => rank(level) === lowest);
-      const batch = has ? waiting.thin(place, ({ level }) => rank(level) === lowest) : place.batch;
-      if (batch) left.push({ queue: place.queue, batch });
+      if (waiting.bufferedBytes() <= maxBytes && work >= leastWork) return;
+      const { batch } = place;
+      const { lowestLevel } = batch;
+      work += batch.bytes;
+      if (batch.ofOneLevel) waiting.drop(place);
+      else waiting.thin(place, (index) => batch.levelOf(index) === lowestLevel);
     }
-    places = left;
   }
 }
-
-const rank = (level: number | null): number => level ?? unknownLevel;
 
 function oldest(queues: Iterable<RecordQueue>): Place | null {
   let found: Place | null = null;
@@ -63,8 +58,10 @@ function oldest(queues: Iterable<RecordQueue>): Place | null {
   return found;
 }
 
-function placesByAge(queues: Iterable<RecordQueue>): Place[] {
-  return [...queues]
-    .flatMap((queue) => queue.batches().map((batch): Place => ({ queue, batch })))
+/** The batches that hold records of the lowest level that there is, oldest first. */
+function placesOfLowestLevel(queues: readonly RecordQueue[]): Place[] {
+  const lowest = Math.min(...queues.map(({ lowestLevel }) => lowestLevel));
+  return queues
+    .flatMap((queue) => queue.batchesWithLowest(lowest).map((batch): Place => ({ queue, batch })))
     .sort((one, other) => one.batch.openedAt - other.batch.openedAt);
 }

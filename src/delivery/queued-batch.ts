@@ -1,6 +1,9 @@
 /** A batch while delivery keeps it: the encoded records, and beside each what only delivery knows. */
-import type { Batch, Driver, Stamp } from './driver.ts';
+import type { Batch, DeliveryRecord, Driver, Stamp } from './driver.ts';
 import type { LogRecord, Settle, Settlement } from './record.ts';
+
+/** A record without a level counts as `info`. */
+const unknownLevel = 30;
 
 /** Whom to tell of one record's end, until when (in `performance.now()` milliseconds), and the record's time. */
 interface Waiter {
@@ -27,8 +30,12 @@ export class QueuedBatch {
   clockShifts = 0;
   #namesPartition = false;
   readonly #levels: (number | null)[] = [];
-  /** By the record's place in the batch; in order of time. */
+  #lowestLevel = Number.POSITIVE_INFINITY;
+  #highestLevel = Number.NEGATIVE_INFINITY;
+  /** By the record's place in the batch. */
   readonly #waiters = new Map<number, Waiter>();
+  /** The first of their deadlines. */
+  #deadline = Number.POSITIVE_INFINITY;
 
   constructor(batch: Batch, openedAt: number, cut: number) {
     this.batch = batch;
@@ -50,11 +57,21 @@ export class QueuedBatch {
   }
 
   append(record: LogRecord, deadline: number): void {
-    this.batch.append(record);
     const { settle, timestamp, partition, level } = record;
-    if (settle) this.#waiters.set(this.#levels.length, { settle, deadline, timestamp });
     if (partition !== null) this.#namesPartition = true;
+    this.#add(record, level, settle && { settle, deadline, timestamp });
+  }
+
+  #add(record: DeliveryRecord, level: number | null, waiter: Waiter | undefined): void {
+    this.batch.append(record);
+    if (waiter) {
+      this.#waiters.set(this.#levels.length, waiter);
+      this.#deadline = Math.min(this.#deadline, waiter.deadline);
+    }
     this.#levels.push(level);
+    const rank = level ?? unknownLevel;
+    if (rank < this.#lowestLevel) this.#lowestLevel = rank;
+    if (rank > this.#highestLevel) this.#highestLevel = rank;
   }
 
   /** Tells whoever waits how each record ended. */
@@ -62,13 +79,12 @@ export class QueuedBatch {
     for (const [index, { settle, timestamp }] of this.#waiters)
       settle(settlement(index, timestamp));
     this.#waiters.clear();
+    this.#deadline = Number.POSITIVE_INFINITY;
   }
 
   /** When the first of those who wait stops waiting; infinite where nobody does. */
   get deadline(): number {
-    let first = Number.POSITIVE_INFINITY;
-    for (const { deadline } of this.#waiters.values()) first = Math.min(first, deadline);
-    return first;
+    return this.#deadline;
   }
 
   /** The deadline of the record at `index`. */
@@ -78,11 +94,32 @@ export class QueuedBatch {
 
   /** Tells those whose time is up; the records stay. */
   stopWaiting(now: number, settlement: Settlement): void {
+    if (this.#deadline > now) return;
+    let next = Number.POSITIVE_INFINITY;
     for (const [index, { deadline, settle }] of this.#waiters) {
-      if (deadline > now) continue;
+      if (deadline > now) {
+        next = Math.min(next, deadline);
+        continue;
+      }
       this.#waiters.delete(index);
       settle(settlement);
     }
+    this.#deadline = next;
+  }
+
+  /** The lowest level in it; infinite where it is empty. */
+  get lowestLevel(): number {
+    return this.#lowestLevel;
+  }
+
+  /** Whether all its records are of one level. */
+  get ofOneLevel(): boolean {
+    return this.#lowestLevel === this.#highestLevel;
+  }
+
+  /** The level of the record at `index`. */
+  levelOf(index: number): number {
+    return this.#levels[index] ?? unknownLevel;
   }
 
   /** How many records there are of each level. */
@@ -106,16 +143,14 @@ export class QueuedBatch {
   }
 
   /**
-   * Two batches, of the records that `isFirst` names and of the others. This one's memory is given
+   * Two batches, of the records whose places `isFirst` names and of the others. This one's memory is given
    * back. Neither has a stamp: only a lane can say which part of the old one is whose.
    */
-  divide(
-    driver: Driver,
-    isFirst: (record: LogRecord, index: number) => boolean,
-  ): [QueuedBatch, QueuedBatch] {
+  divide(driver: Driver, isFirst: (index: number) => boolean): [QueuedBatch, QueuedBatch] {
     const parts: [QueuedBatch, QueuedBatch] = [this.#emptied(driver), this.#emptied(driver)];
-    this.records().forEach((record, index) => {
-      parts[isFirst(record, index) ? 0 : 1].append(record, this.deadlineOf(index));
+    this.batch.records().forEach((record, index) => {
+      const part = parts[isFirst(index) ? 0 : 1];
+      part.#add(record, this.#levels[index] ?? null, this.#waiters.get(index));
     });
     this.batch.release();
     return parts;

@@ -16,6 +16,8 @@ const recordOverhead = 32;
 export class RecordQueue {
   readonly #driver: Driver;
   readonly #sealed: QueuedBatch[] = [];
+  /** How many of them have a level as their lowest: many need not be searched for one that none has. */
+  readonly #lowestLevels = new Map<number, number>();
   #open: QueuedBatch | null = null;
   #hurried = false;
 
@@ -35,6 +37,11 @@ export class RecordQueue {
     return open;
   }
 
+  /** The batch that is filling. */
+  get filling(): QueuedBatch | null {
+    return this.#open;
+  }
+
   /** Bytes of the batch that is filling. */
   get openBytes(): number {
     return this.#open?.bytes ?? 0;
@@ -42,7 +49,10 @@ export class RecordQueue {
 
   /** Closes the batch that is filling. */
   seal(): void {
-    if (this.#open) this.#sealed.push(this.#open);
+    if (this.#open) {
+      this.#sealed.push(this.#open);
+      this.#countLevel(this.#open, 1);
+    }
     this.#open = null;
     this.#hurried = false;
   }
@@ -62,12 +72,31 @@ export class RecordQueue {
   take(now: number, lingerMs: number): QueuedBatch | null {
     if (this.readyAt(lingerMs) > now) return null;
     if (this.#sealed.length === 0) this.seal();
-    return this.#sealed.shift() ?? null;
+    const batch = this.#sealed.shift() ?? null;
+    if (batch) this.#countLevel(batch, -1);
+    return batch;
   }
 
   /** All batches, oldest first. */
   batches(): QueuedBatch[] {
     return this.#open ? [...this.#sealed, this.#open] : [...this.#sealed];
+  }
+
+  /** The lowest level of all its records; infinite when empty. */
+  get lowestLevel(): number {
+    return Math.min(
+      this.#open?.lowestLevel ?? Number.POSITIVE_INFINITY,
+      ...this.#lowestLevels.keys(),
+    );
+  }
+
+  /** The batches that have this level as their lowest, oldest first. */
+  batchesWithLowest(level: number): QueuedBatch[] {
+    const found = this.#lowestLevels.has(level)
+      ? this.#sealed.filter(({ lowestLevel }) => lowestLevel === level)
+      : [];
+    if (this.#open?.lowestLevel === level) found.push(this.#open);
+    return found;
   }
 
   /** The oldest batch, full or not. */
@@ -83,7 +112,16 @@ export class RecordQueue {
       return;
     }
     const at = this.#sealed.indexOf(batch);
-    if (at >= 0) this.#sealed.splice(at, 1, ...(successor ? [successor] : []));
+    if (at < 0) return;
+    this.#sealed.splice(at, 1, ...(successor ? [successor] : []));
+    this.#countLevel(batch, -1);
+    if (successor) this.#countLevel(successor, 1);
+  }
+
+  #countLevel({ lowestLevel }: QueuedBatch, more: number): void {
+    const count = (this.#lowestLevels.get(lowestLevel) ?? 0) + more;
+    if (count > 0) this.#lowestLevels.set(lowestLevel, count);
+    else this.#lowestLevels.delete(lowestLevel);
   }
 }
 

@@ -163,7 +163,7 @@ export class Resolver {
     }
     const before = batch.bytes;
     const middle = batch.count >> 1;
-    const [first, second] = batch.divide(driver, (_, index) =>
+    const [first, second] = batch.divide(driver, (index) =>
       named.size > 0 ? named.has(index) : index < middle,
     );
     ledger.resized(before, first, second);

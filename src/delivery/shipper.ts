@@ -10,6 +10,12 @@ import { Lanes } from './lanes.ts';
 import { Ledger } from './ledger.ts';
 import type { LogRecord } from './record.ts';
 
+/** The longest that a timer of Node waits, in milliseconds: 24 days. One that is set for longer does not wait at all. */
+const longestTimeoutMs = 2 ** 31 - 1;
+
+/** Whoever waits for a record is told that its time is up at most so many milliseconds, and at most a tenth of that time, too late. */
+const expiryMostLateMs = 100;
+
 export interface ShipperOptions extends Omit<ResolvedDelivery, 'compression'> {
   readonly topic: string;
   readonly driver: Driver;
@@ -78,8 +84,9 @@ export class Shipper {
       return;
     }
     this.#intake.write(this.#options.sourceHeaders ? this.#withSource(record) : record);
-    if (record.settle && !this.#expiry && this.#options.deliveryTimeoutMs) {
-      this.#expireIn(this.#options.deliveryTimeoutMs);
+    const { deliveryTimeoutMs } = this.#options;
+    if (record.settle && !this.#expiry && deliveryTimeoutMs) {
+      this.#expireIn(deliveryTimeoutMs, deliveryTimeoutMs);
     }
     this.#pumpSoon();
   }
@@ -89,6 +96,11 @@ export class Shipper {
     this.#ledger.filtered();
   }
 
+  /** Counts a record that is too large to be taken at all as dropped, and says so. */
+  tooLarge(level: number | null, message: string): void {
+    this.#ledger.tooLarge(level, message);
+  }
+
   /** Takes a record that cannot be shipped because its transform failed. */
   deadLetter(record: DeliveryRecord, code: 'TRANSFORM_FAILED', message: string): void {
     this.#ledger.unshippable(record, code, message);
@@ -96,13 +108,13 @@ export class Shipper {
 
   /**
    * Waits until every record written so far is settled, or the time is up (milliseconds, default
-   * `closeTimeoutMs`). Never rejects.
+   * `closeTimeoutMs`; `Infinity` waits for all; what is negative or no number is the default). Never rejects.
    */
   async flush(options: { readonly timeoutMs?: number } = {}): Promise<FlushResult> {
     const cut = this.#ledger.nextCut();
     this.#intake.hurry();
     this.#dispatcher.hurry();
-    await this.#settled(cut, options.timeoutMs ?? this.#options.closeTimeoutMs);
+    await this.#settled(cut, this.#longestWait(options.timeoutMs));
     this.#dispatcher.calm();
     return this.#result(this.#ledger.pending(cut));
   }
@@ -147,6 +159,12 @@ export class Shipper {
     return { acknowledged, dropped, deadLettered, pending };
   }
 
+  #longestWait(given: number | undefined): number {
+    const { closeTimeoutMs } = this.#options;
+    const meant = typeof given === 'number' && given >= 0 ? given : closeTimeoutMs;
+    return Math.min(meant, longestTimeoutMs);
+  }
+
   /** The timeout is the one timer of delivery that keeps the process alive. */
   async #settled(cut: number, timeoutMs: number): Promise<void> {
     const over = (): boolean => this.#ledger.isSettled(cut) || this.#dispatcher.fenced;
@@ -182,14 +200,17 @@ export class Shipper {
     });
   }
 
-  #expireIn(milliseconds: number): void {
+  /** Records that come one after the other expire one after the other: several are given up at a time. */
+  #expireIn(milliseconds: number, deliveryTimeoutMs: number): void {
+    const least = Math.min(expiryMostLateMs, deliveryTimeoutMs / 10);
     this.#expiry = setTimeout(
       () => {
         this.#expiry = null;
         const next = this.#intake.expire(performance.now());
-        if (next !== Number.POSITIVE_INFINITY) this.#expireIn(next - performance.now());
+        if (next === Number.POSITIVE_INFINITY) return;
+        this.#expireIn(next - performance.now(), deliveryTimeoutMs);
       },
-      Math.max(1, Math.ceil(milliseconds)),
+      Math.ceil(Math.max(1, least, milliseconds)),
     );
     this.#expiry.unref();
   }

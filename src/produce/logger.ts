@@ -80,13 +80,13 @@ export class DiasporaLogger implements AsyncDisposable {
 
   /**
    * Waits until everything sent so far is settled, or the time is up (milliseconds, default
-   * `closeTimeoutMs`). Never rejects.
+   * `closeTimeoutMs`; `Infinity` waits for all; what is negative or no number is the default). Never rejects.
    */
   flush(options: { timeoutMs?: number } = {}): Promise<FlushResult> {
     return this.#all((shipper) => shipper.flush(options));
   }
 
-  /** Flushes, and lets go of all connections. What is not delivered by then is rejected. Never rejects itself. */
+  /** Flushes, as long as `flush` would, and lets go of all connections. What is not delivered by then is rejected. Never rejects itself. */
   close(options: { timeoutMs?: number } = {}): Promise<FlushResult> {
     this.#closing ??= this.#close(options);
     return this.#closing;

@@ -27,14 +27,22 @@ export function outgoingRecord(
   options: SendOptions,
   now: number = Date.now(),
 ): DeliveryRecord & { readonly partition: number | null } {
+  if (!isObject(options)) throw invalid(`The options must be an object, and are ${shown(options)}`);
   const { key = null, headers = {}, partition = null, timestamp = now } = options;
-  if (!isTopic(topic)) throw invalid(`Kafka can have no topic named ${JSON.stringify(topic)}`);
-  if (partition !== null && !isWhole(partition)) {
-    throw invalid('partition must be a whole number from 0');
+  if (typeof topic !== 'string') throw invalid(`topic must be a string, and is ${shown(topic)}`);
+  if (!isTopic(topic)) throw invalid(`Kafka can have no topic named ${shown(topic)}`);
+  if (partition !== null && !(isWhole(partition) && partition < 2 ** 31)) {
+    throw invalid('partition must be a whole number from 0 to 2³¹ − 1');
   }
   if (!isWhole(timestamp) || timestamp > now + maxAheadMs) {
     throw invalid(
-      `timestamp must be whole milliseconds since the epoch, at most a day ahead of now (${now}), and is ${String(timestamp)}`,
+      `timestamp must be whole milliseconds since the epoch, at most a day ahead of now (${now}), and is ${shown(timestamp)}`,
+    );
+  }
+  // A Map or a list of pairs would be taken for an object without fields, or with numbers for names.
+  if (!isObject(headers) || Symbol.iterator in headers) {
+    throw invalid(
+      `headers must be an object of strings or bytes by name, and are ${shown(headers)}`,
     );
   }
   return {
@@ -67,6 +75,15 @@ function contentOf(content: string | Uint8Array): string | Buffer {
     return Buffer.from(content.buffer, content.byteOffset, content.byteLength);
   }
   throw invalid('Keys and headers must be strings or bytes');
+}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+
+/** For messages, whatever a caller without types handed over: some values cannot be made a string. */
+function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'number' || value === null) return String(value);
+  return `of type ${Array.isArray(value) ? 'array' : typeof value}`;
 }
 
 const isWhole = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;

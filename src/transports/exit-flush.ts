@@ -3,11 +3,14 @@ import type { Shipper } from '../delivery/shipper.ts';
 
 type Closable = Pick<Shipper, 'flush' | 'close' | 'stats' | 'giveUp'>;
 
+/** An app that logs each time that the loop runs empty is flushed so often: it would never end. */
+const mostFlushes = 5;
+
 /**
- * Shippers in process, and how many records each had when it was last flushed. One listener for all,
- * since Node warns of a leak where a process has more than ten.
+ * Shippers in process, how many records each had when it was last flushed, and how often it was. One
+ * listener for all, since Node warns of a leak where a process has more than ten.
  */
-const flushed = new Map<Closable, number>();
+const flushed = new Map<Closable, { readonly written: number; readonly times: number }>();
 
 /**
  * Flushes when the event loop runs empty, once for all records written by then, and closes when no more
@@ -15,7 +18,7 @@ const flushed = new Map<Closable, number>();
  */
 export function flushBeforeExit(shipper: Closable): () => void {
   if (flushed.size === 0) process.on('beforeExit', onBeforeExit).on('exit', onExit);
-  flushed.set(shipper, 0);
+  flushed.set(shipper, { written: -1, times: 0 });
   return () => {
     flushed.delete(shipper);
     if (flushed.size === 0) process.off('beforeExit', onBeforeExit).off('exit', onExit);
@@ -26,9 +29,14 @@ function onBeforeExit(): void {
   for (const [shipper, before] of flushed) {
     const { written } = shipper.stats();
     // The event comes again each time that the loop runs empty: without an end, an outage would hold the process.
-    if (written === before) void shipper.close({ timeoutMs: 0 });
-    else void shipper.flush();
-    flushed.set(shipper, written);
+    if (written === before.written || before.times === mostFlushes) {
+      void shipper.close({ timeoutMs: 0 });
+      continue;
+    }
+    flushed.set(shipper, { written, times: before.times + 1 });
+    void shipper.flush();
+    // Other listeners may log only now, also where nothing was logged before: the event comes again for them.
+    setImmediate(() => {});
   }
 }
 

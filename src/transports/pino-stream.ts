@@ -16,11 +16,13 @@ import { TransformedLines } from './transformed-lines.ts';
 export interface PinoStreamOptions {
   readonly shipper: Pick<
     Shipper,
-    'write' | 'filtered' | 'deadLetter' | 'flush' | 'close' | 'stats'
+    'write' | 'filtered' | 'tooLarge' | 'deadLetter' | 'flush' | 'close' | 'stats'
   >;
   readonly diagnostics: Pick<Diagnostics, 'speaking'>;
   readonly builder: RecordBuilder;
   readonly transform: ((record: Record<string, unknown>) => unknown) | null;
+  /** A line that is longer can wait nowhere: it is dropped. */
+  readonly bufferMaxBytes: number;
   /** Called after each flush, and after close. Default: nothing. */
   readonly onSettled?: () => void;
 }
@@ -50,6 +52,7 @@ export class DiasporaPinoStream extends Writable {
     diagnostics,
     builder,
     transform,
+    bufferMaxBytes,
     onSettled = () => {},
   }: PinoStreamOptions) {
     // Object mode takes strings undecoded, and the objects that a pipeline's last transform may hand on.
@@ -59,7 +62,10 @@ export class DiasporaPinoStream extends Writable {
     this.#builder = builder;
     this.#transform = transform;
     this.#onSettled = onSettled;
-    this.#cutter = new LineCutter((line) => this.#shipLine(line));
+    this.#cutter = new LineCutter(
+      { line: (line) => this.#takeLine(line), tooLong: (beginning) => this.#dropLine(beginning) },
+      bufferMaxBytes,
+    );
     this.#transformed = transform
       ? new TransformedLines({
           parsed: (line, fields) =>
@@ -119,15 +125,23 @@ export class DiasporaPinoStream extends Writable {
     // What the package says of itself, logged by its listener, would beget more of the same.
     if (this.#diagnostics.speaking) return;
     this.#arrival = Date.now();
-    if (typeof chunk === 'string') this.#takeText(chunk);
-    else if (chunk instanceof Uint8Array) this.#takeText(this.#decoder.write(chunk));
+    if (typeof chunk === 'string') this.#cutter.push(chunk);
+    else if (chunk instanceof Uint8Array) this.#cutter.push(this.#decoder.write(chunk));
     else this.#takeObject(chunk);
   }
 
-  #takeText(text: string): void {
+  #takeLine(line: string): void {
     // After the end nothing is transformed: it is only counted.
-    if (this.#transformed && !this.#closing) this.#transformed.write(text);
-    else this.#cutter.push(text);
+    if (this.#transformed && !this.#closing) this.#transformed.write(line);
+    else this.#shipLine(line);
+  }
+
+  #dropLine(beginning: string): void {
+    const { level } = readHead(beginning, this.#arrival);
+    this.#shipper.tooLarge(
+      level,
+      `A line of more than ${this.#cutter.maxLength} characters was dropped: the buffer cannot hold it. Log less in one record, end each with a newline, or raise bufferMaxBytes.`,
+    );
   }
 
   #takeObject(chunk: unknown): void {
@@ -150,7 +164,7 @@ export class DiasporaPinoStream extends Writable {
 
   #shipTransformed(line: string, fields: Fields, head: LineHead): void {
     if (!this.#transform) return;
-    const result = applyTransform(this.#transform, { ...fields });
+    const result = applyTransform(this.#transform, fields);
     if (result.kind === 'filtered') this.#shipper.filtered();
     else if (result.kind === 'failed') this.#giveUp(line, head, result.message);
     else this.#shipper.write(this.#builder.build(result.value, head, result.fields ?? fields));
@@ -176,8 +190,7 @@ export class DiasporaPinoStream extends Writable {
   }
 
   async #deliverRest(): Promise<void> {
-    const text = this.#decoder.end();
-    if (text !== '') this.#takeText(text);
+    this.#cutter.push(this.#decoder.end());
     this.#cutter.end();
     await this.#transformed?.end();
     await this.#shipper.close();

@@ -49,6 +49,7 @@ export default function transport(options: TransportOptions = {}): DiasporaPinoS
     diagnostics,
     builder: new RecordBuilder(resolved),
     transform,
+    bufferMaxBytes: resolved.bufferMaxBytes,
     ...(emit && { onSettled: () => emit('stats', shipper.stats()) }),
   });
   stream.once('close', flushBeforeExit(shipper));

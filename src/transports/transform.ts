@@ -49,13 +49,13 @@ export function loadTransform(url: string): (record: Record<string, unknown>) =>
   return found;
 }
 
-/** Calls the transform, and takes whatever it does as one of three outcomes. Never throws. */
+/** Calls the transform with a copy of the record, and takes whatever it does as one of three outcomes. Never throws. */
 export function applyTransform(
   transform: (record: Record<string, unknown>) => unknown,
-  record: Record<string, unknown>,
+  fields: Fields,
 ): Transformed {
   try {
-    const result = transform(record);
+    const result = transform({ ...fields });
     if (result === null) return { kind: 'filtered' };
     if (typeof result === 'string') return { kind: 'shipped', value: result, fields: null };
     if (result instanceof Promise) {
@@ -66,8 +66,8 @@ export function applyTransform(
         message: 'the transform answered a promise: it must answer at once',
       };
     }
-    const fields = asFields(result);
-    if (fields) return { kind: 'shipped', value: toJson(result), fields };
+    const changed = asFields(result);
+    if (changed) return { kind: 'shipped', value: toJson(changed), fields: changed };
     return {
       kind: 'failed',
       message: `the transform answered a value of type ${Array.isArray(result) ? 'array' : typeof result}: it takes an object, a string or null`,

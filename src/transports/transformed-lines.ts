@@ -33,23 +33,24 @@ export class TransformedLines {
           if (parsed instanceof ParsedLine) receiver.parsed(parsed.line, parsed.fields);
         });
         source.on('unknown', (line, error) => {
-          if (line !== '') receiver.unparsable(line, messageOf(error));
+          receiver.unparsable(line, messageOf(error));
         });
       },
       { parseLine, metadata: false },
     );
   }
 
-  write(chunk: string | Buffer): void {
-    this.#source.write(chunk);
+  /** `line` without its newline. */
+  write(line: string): void {
+    this.#source.write(`${line}\n`);
   }
 
-  /** Resolves when every whole line written so far has been received. */
+  /** Resolves when every line written so far has been received. */
   async received(): Promise<void> {
     while (this.#source.writableLength + this.#source.readableLength > 0) await nextTurn();
   }
 
-  /** Resolves when every line has been received, the last one with or without its newline. */
+  /** Resolves when every line has been received. */
   async end(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#source.once('close', resolve);
@@ -60,7 +61,7 @@ export class TransformedLines {
 
 /** Throws for what is no JSON object: the abstract transport reports it as unknown. */
 function parseLine(line: string): ParsedLine {
-  const fields = line === '' ? null : asFields(JSON.parse(line));
+  const fields = asFields(JSON.parse(line));
   if (!fields) throw new Error('it is no JSON object');
   return new ParsedLine(line, fields);
 }

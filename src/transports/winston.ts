@@ -50,6 +50,7 @@ export class DiasporaTransport extends Transport {
   readonly #builder: RecordBuilder;
   readonly #transform: ((record: Record<string, unknown>) => unknown) | null;
   readonly #leaveExit: () => void;
+  #closing: Promise<void> | null = null;
 
   constructor(options: DiasporaTransportOptions = {}) {
     const { format, level, silent, handleExceptions, handleRejections, ...own } = options;
@@ -80,7 +81,7 @@ export class DiasporaTransport extends Transport {
 
   /**
    * Waits until every record logged so far is settled, or the time is up (milliseconds, default
-   * `closeTimeoutMs`). Never rejects.
+   * `closeTimeoutMs`; `Infinity` waits for all; what is negative or no number is the default). Never rejects.
    */
   flush(options: { readonly timeoutMs?: number } = {}): Promise<FlushResult> {
     return this.#shipper.flush(options);
@@ -103,18 +104,40 @@ export class DiasporaTransport extends Transport {
   ): boolean {
     const done = typeof encoding === 'function' ? encoding : callback;
     // Winston's streams, of readable-stream 3, have no `writableEnded`.
-    if (this.writable) return super.write(info, done);
+    const takesMore = this.writable && !this.destroyed;
+    if (takesMore && asFields(info)) return super.write(info, done);
     // A write after the end would be an 'error' that nobody listens to. Delivery counts it as dropped.
-    this.#ship(info);
+    if (!takesMore && this.#wants(info)) this.#ship(info);
     if (done) process.nextTick(done, null);
     return true;
   }
 
   override _final(callback: (error?: Error | null) => void): void {
-    void this.#shipper.close().then(() => {
-      this.#leaveExit();
-      callback();
-    });
+    void this.#deliverRest().then(() => callback());
+  }
+
+  /** A destroyed transport delivers what it has taken too. What destroyed it is the business of who did. */
+  override _destroy(_error: Error | null, callback: (error?: Error | null) => void): void {
+    void this.#deliverRest().then(() => callback());
+  }
+
+  #deliverRest(): Promise<void> {
+    this.#closing ??= this.#shipper.close().then(() => this.#leaveExit());
+    return this.#closing;
+  }
+
+  /** Whether Winston's base class, which sees no write after the end, would have let it through. */
+  #wants(info: unknown): boolean {
+    if (!asFields(info)) return false;
+    try {
+      const accept: unknown = Reflect.get(this, '_accept');
+      return (
+        typeof accept !== 'function' || Reflect.apply(accept, this, [{ chunk: info }]) === true
+      );
+    } catch {
+      // A transport that no logger has ever had knows no levels.
+      return this.silent !== true;
+    }
   }
 
   #ship(info: unknown): void {
@@ -127,8 +150,7 @@ export class DiasporaTransport extends Transport {
     if (!this.#transform) {
       this.#shipper.write(this.#builder.build(lineOf(fields), head, fields));
     } else {
-      // A copy: the other transports of the logger get the same object.
-      const result = applyTransform(this.#transform, { ...fields });
+      const result = applyTransform(this.#transform, fields);
       if (result.kind === 'filtered') {
         this.#shipper.filtered();
       } else if (result.kind === 'failed') {

@@ -103,7 +103,9 @@ export class ArrayBatch implements Batch {
 
   append(record: DeliveryRecord): void {
     if (this.released) throw new Error('a released batch was written to');
-    this.items.push(record);
+    // As the real one: only what Kafka stores comes out of it again.
+    const { key, value, headers, timestamp } = record;
+    this.items.push({ key, value, headers, timestamp });
   }
 
   records(): DeliveryRecord[] {

@@ -50,6 +50,29 @@ const faults =
   () =>
     list.shift() ?? 'none';
 
+/** Nothing leaves the buffer. */
+function silentBroker(): ModelBroker {
+  const broker = new ModelBroker(1);
+  broker.topology = () => new Promise(() => {});
+  return broker;
+}
+
+/** Answers how many records were encoded since, those that were encoded anew each time. */
+function countEncoded(broker: ModelBroker): () => number {
+  let count = 0;
+  const newBatch = broker.newBatch.bind(broker);
+  broker.newBatch = () => {
+    const batch = newBatch();
+    const append = batch.append.bind(batch);
+    batch.append = (one) => {
+      count += 1;
+      append(one);
+    };
+    return batch;
+  };
+  return () => count;
+}
+
 function balance({ shipper }: { shipper: Shipper }): void {
   const stats = shipper.stats();
   const { acknowledged, dropped, filtered, deadLettered, unresolved, buffered, inFlight } = stats;
@@ -341,6 +364,32 @@ describe('a shipper', () => {
     expect(shipper.stats()).toMatchObject({ dropped: 5, acknowledged: 10 });
   });
 
+  it('gives up records that expire one after the other several at a time', async () => {
+    const options = { deliveryTimeoutMs: 300, batchMaxRecords: 1_000, batchMaxBytes: 1 << 20 };
+    const { broker, shipper } = setUp(options, silentBroker());
+    const encoded = countEncoded(broker);
+    let waiting = 0;
+    const late: number[] = [];
+    const settle = (due: number) => (): void => {
+      waiting -= 1;
+      late.push(performance.now() - due);
+    };
+    await new Promise<void>((resolve) => {
+      const write = setInterval(() => {
+        waiting += 1;
+        shipper.write(record('x', { settle: settle(performance.now() + 300) }));
+        if (late.length < 300) return;
+        clearInterval(write);
+        resolve();
+      }, 1);
+    });
+    // Each could be encoded anew for each that goes before it: 300 times 300.
+    expect(encoded()).toBeLessThan(12_000);
+    expect(Math.min(...late)).toBeGreaterThan(-1);
+    await shipper.close({ timeoutMs: 0 });
+    expect(waiting).toBe(0);
+  });
+
   it('says at the end how many it dropped, whatever was said before', async () => {
     const { broker, shipper, events } = setUp({ bufferMaxBytes: 10_000, batchMaxBytes: 1024 });
     broker.fault = () => 'retriable';
@@ -354,6 +403,37 @@ describe('a shipper', () => {
       detail: { records: 0, dropped },
       message: `Records for topic logs not delivered at close: 0. Dropped before: ${dropped}.`,
     });
+  });
+
+  it.each([Number.POSITIVE_INFINITY, 2 ** 40, -1, Number.NaN])(
+    'waits at close for what takes a while, with a time-out of %d',
+    async (timeoutMs) => {
+      const { broker, shipper } = setUp({ retry: { minMs: 10, maxMs: 20 } });
+      broker.fault = faults('retriable', 'retriable', 'retriable', 'retriable');
+      for (const value of numbers(20)) shipper.write(record(value));
+      expect(await shipper.close({ timeoutMs })).toMatchObject({ acknowledged: 20, pending: 0 });
+    },
+  );
+
+  it('takes a time-out that is none for the one of the options', async () => {
+    const { broker, shipper } = setUp({ closeTimeoutMs: 20 });
+    broker.fault = () => 'retriable';
+    shipper.write(record('0'));
+    for (const timeoutMs of [Number.NaN, -1, undefined]) {
+      expect(await shipper.flush(timeoutMs === undefined ? {} : { timeoutMs })).toMatchObject({
+        pending: 1,
+      });
+    }
+    await shipper.close();
+  });
+
+  it('counts a record that is too large to be taken, and says so', async () => {
+    const { shipper, events } = setUp();
+    shipper.tooLarge(40, 'A line of more than 10 characters was dropped.');
+    balance({ shipper });
+    expect(shipper.stats()).toMatchObject({ written: 1, dropped: 1, droppedByLevel: { 40: 1 } });
+    expect(events).toMatchObject([{ code: 'RECORD_TOO_LARGE', event: 'dead-letter' }]);
+    await shipper.close();
   });
 
   it('waits for no back-off once it is closed', async () => {
@@ -446,7 +526,7 @@ describe('a stamp in doubt', () => {
     };
     for (const value of numbers(2)) shipper.write(record(value));
     await shipper.close();
-    expect(broker.values()).toEqual(numbers(2));
+    expect(ascending(broker.values())).toEqual(numbers(2));
   });
 
   it.each(['tooLarge', 'invalid'] as const)(
@@ -592,6 +672,59 @@ describe('the buffer', () => {
     broker.fault = () => 'none';
     await shipper.close();
     expect(ascending(broker.values())).toEqual(numbers(500));
+  });
+
+  it('gives way by level in its order, and encodes little anew for one log call', () => {
+    const options: Partial<ShipperOptions> = {
+      bufferMaxBytes: 2 << 20,
+      batchMaxRecords: 100,
+      batchMaxBytes: 128 << 10,
+      onOverflow: 'drop-lowest-level',
+    };
+    const { broker, shipper } = setUp(options, silentBroker());
+    const encoded = countEncoded(broker);
+    const levels = [10, 20, null, 50];
+    const written = levels.map(() => 0);
+    const dropped = (): number[] => {
+      const { droppedByLevel } = shipper.stats();
+      return levels.map((level) => droppedByLevel[String(level ?? 'unknown')] ?? 0);
+    };
+    let before = dropped();
+    for (let count = 0; count < 12_000; count += 1) {
+      const which = count % levels.length;
+      const soFar = encoded();
+      shipper.write(record('x'.repeat(1_000), { level: levels[which] ?? null }));
+      written[which] = (written[which] ?? 0) + 1;
+      expect(encoded() - soFar).toBeLessThan(200);
+      const now = dropped();
+      const highest = now.findLastIndex((sum, index) => sum > (before[index] ?? 0));
+      // None of a lower level waits any more.
+      if (highest > 0) expect(now.slice(0, highest)).toEqual(written.slice(0, highest));
+      before = now;
+    }
+    expect(before.every((sum) => sum > 0)).toBe(true);
+    balance({ shipper });
+    shipper.giveUp();
+  });
+
+  it('gives up a lesser record at once where all that waits is worse', () => {
+    const options: Partial<ShipperOptions> = {
+      bufferMaxBytes: 1 << 20,
+      batchMaxRecords: 100,
+      batchMaxBytes: 1 << 20,
+      onOverflow: 'drop-lowest-level',
+    };
+    const { broker, shipper } = setUp(options, silentBroker());
+    const text = 'x'.repeat(1_000);
+    while (shipper.stats().bufferedBytes < (1 << 20) - 1_000) {
+      shipper.write(record(text, { level: 50 }));
+    }
+    const encoded = countEncoded(broker);
+    for (let count = 0; count < 500; count += 1) shipper.write(record(text, { level: 30 }));
+    expect(shipper.stats().droppedByLevel).toEqual({ 30: 500 });
+    // Once each, and the batch that the first of them had gone into.
+    expect(encoded()).toBeLessThan(610);
+    shipper.giveUp();
   });
 
   it('is not filled by flushes: a batch goes on filling until a lane takes it', async () => {

@@ -46,8 +46,31 @@ describe('a record to send', () => {
 
   it('is refused where Kafka can have no such record', () => {
     expect(refusalOf('a topic', 'x').message).toBe('Kafka can have no topic named "a topic".');
-    expect(refusalOf('logs', 'x', { partition: -1 }).message).toMatch(/^partition must be/);
+    for (const partition of [-1, 0.5, 2 ** 31]) {
+      expect(refusalOf('logs', 'x', { partition }).message).toMatch(/^partition must be/);
+    }
     expect(refusalOf('logs', undefined).message).toMatch(/^A value of type undefined/);
     expect(refusalOf('logs', 1n).message).toMatch(/^The value cannot be written as JSON/);
+  });
+
+  it.each([
+    [['logs', 'x', null], 'The options must be an object, and are null.'],
+    [['logs', 'x', 5], 'The options must be an object, and are 5.'],
+    [['logs', 'x', { headers: null }], 'headers must be an object of strings or bytes by name'],
+    [
+      ['logs', 'x', { headers: new Map() }],
+      'headers must be an object of strings or bytes by name',
+    ],
+    [['logs', 'x', { headers: [['a', 'b']] }], 'and are of type array.'],
+    [['logs', 'x', { headers: { a: undefined } }], 'Keys and headers must be strings or bytes.'],
+    [['logs', 'x', { key: 5 }], 'Keys and headers must be strings or bytes.'],
+    [['logs', 'x', { timestamp: Symbol('now') }], 'and is of type symbol.'],
+    [['logs', 'x', { timestamp: Object.create(null) }], 'and is of type object.'],
+    [[5n, 'x', {}], 'topic must be a string, and is of type bigint.'],
+    [[Symbol('logs'), 'x', {}], 'topic must be a string, and is of type symbol.'],
+  ])('is refused with a word on what is wrong where no type checks it: %o', (given, message) => {
+    const refused = (): unknown => Reflect.apply(outgoingRecord, undefined, given);
+    expect(refused).toThrow(DeliveryError);
+    expect(refused).toThrow(message);
   });
 });

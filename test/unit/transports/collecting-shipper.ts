@@ -19,6 +19,12 @@ export class CollectingShipper {
     this.records.push(record);
   }
 
+  readonly tooLargeLevels: (number | null)[] = [];
+
+  tooLarge(level: number | null): void {
+    this.tooLargeLevels.push(level);
+  }
+
   filtered(): void {
     this.filteredCount += 1;
   }

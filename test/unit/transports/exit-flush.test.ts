@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import type { Stats } from '../../../src/delivery/counters.ts';
 import { Counters } from '../../../src/delivery/counters.ts';
@@ -44,6 +46,45 @@ describe('before a process ends by itself', () => {
     leave();
     runEmpty();
     expect(shipper.calls).toEqual(['flush', 'flush', 'close']);
+  });
+
+  it('what is logged only then is flushed too', () => {
+    const shipper = new CountedShipper();
+    const leave = flushBeforeExit(shipper);
+    runEmpty();
+    shipper.write();
+    runEmpty();
+    runEmpty();
+    leave();
+    expect(shipper.calls).toEqual(['flush', 'flush', 'close']);
+  });
+
+  it('there is an end, also where something is logged each time', () => {
+    const shipper = new CountedShipper();
+    const leave = flushBeforeExit(shipper);
+    for (let times = 0; times < 20; times += 1) {
+      runEmpty();
+      shipper.write();
+    }
+    leave();
+    expect(shipper.calls.indexOf('close')).toBe(5);
+  });
+
+  it('the first record of all may be logged by a listener of that event', async () => {
+    const module = JSON.stringify(new URL('../../../src/transports/pino.ts', import.meta.url).href);
+    const code = `
+      import pino from 'pino';
+      import diaspora from ${module};
+      const stream = diaspora({
+        bootstrapBrokers: '127.0.0.1:1', topic: 't', auth: { type: 'none' }, tls: false,
+        closeTimeoutMs: 50, diagnostics: 'silent',
+      });
+      const logger = pino(stream);
+      process.once('beforeExit', () => logger.info('bye'));
+      process.on('exit', () => console.log(JSON.stringify(stream.stats())));`;
+    const args = ['--import', 'tsx', '--input-type=module', '--eval', code];
+    const { stdout } = await promisify(execFile)(process.execPath, args);
+    expect(JSON.parse(stdout)).toMatchObject({ written: 1, dropped: 0, unresolved: 1 });
   });
 
   it('what can no longer be sent is given up, and said, when the process is made to exit', () => {

@@ -25,6 +25,7 @@ function open(
     diagnostics,
     builder: new RecordBuilder(resolved),
     transform,
+    bufferMaxBytes: resolved.bufferMaxBytes,
   });
   return { shipper, stream };
 }
@@ -84,6 +85,42 @@ describe('The Pino stream', () => {
     expect(shipper.values).toEqual(['{"level":30,"msg":"cut"}']);
     expect(shipper.closed).toBe(true);
   });
+
+  it.each([
+    ['as it is', null],
+    ['through a transform', (record: object) => record],
+  ])(
+    'ships the same lines, by LF and by CRLF, wherever strings are cut, %s',
+    async (_how, transform) => {
+      for (const newline of ['\n', '\r\n']) {
+        const written = lines.map((line) => `${line}${newline}`).join('') + newline;
+        for (let at = 0; at <= written.length; at += 1) {
+          const { shipper, stream } = open({}, transform);
+          stream.write(written.slice(0, at));
+          stream.write(written.slice(at));
+          await end(stream);
+          expect(shipper.values).toEqual(lines);
+        }
+      }
+    },
+  );
+
+  it.each([
+    ['as it is', null],
+    ['through a transform', (record: object) => record],
+  ])(
+    'drops a line that the buffer cannot hold, and goes on with the next, %s',
+    async (_how, transform) => {
+      const { shipper, stream } = open({ bufferMaxBytes: 65_536, batchMaxBytes: 1_024 }, transform);
+      stream.write('{"level":50,"msg":"');
+      for (let i = 0; i < 100; i += 1) stream.write('x'.repeat(1_000));
+      stream.write('"}\n{"level":30}\n');
+      stream.write(`{"level":40,"msg":"${'x'.repeat(100_000)}"}\n{"level":20}\n`);
+      await end(stream);
+      expect(shipper.values).toEqual(['{"level":30}', '{"level":20}']);
+      expect(shipper.tooLargeLevels).toEqual([50, 40]);
+    },
+  );
 
   it('never asks to wait', () => {
     const { stream } = open();
@@ -204,9 +241,12 @@ describe('A transform', () => {
       if (record['bad'] === 'throws') throw new Error('too hot');
       if (record['bad'] === 'rejects') return Promise.reject(new Error('too late'));
       if (record['bad'] === 'number') return 42;
+      if (record['bad'] === 'without text') throw Object.create(null);
       return record;
     });
-    const bad = ['throws', 'rejects', 'number'].map((how) => `{"level":50,"bad":"${how}"}`);
+    const bad = ['throws', 'rejects', 'number', 'without text'].map(
+      (how) => `{"level":50,"bad":"${how}"}`,
+    );
     for (const line of bad) stream.write(`${line}\n`);
     stream.write('no JSON\n\n{"level":30}\n');
     await end(stream);
@@ -215,7 +255,7 @@ describe('A transform', () => {
       ...bad,
       'no JSON',
     ]);
-    expect(shipper.deadLetters.map(({ code }) => code)).toEqual(Array(4).fill('TRANSFORM_FAILED'));
+    expect(shipper.deadLetters.map(({ code }) => code)).toEqual(Array(5).fill('TRANSFORM_FAILED'));
     expect(shipper.deadLetters[0]?.message).toContain('too hot');
   });
 
