@@ -98,7 +98,8 @@ export class RefreshTokenOrigin {
       const isKept = await this.#keepInStore(old, value, tokens);
       return { place: isKept ? 'store' : null, leftTo: isKept ? null : 'store', problem };
     } catch (error) {
-      // In this process at least.
+      // In this process at least. One that comes back is the latest: a circle would have none.
+      this.#memory.delete(value);
       this.#memory.set(old.value, value);
       const storeProblem = `the token store cannot be written (${reasonOf(error)})`;
       return {

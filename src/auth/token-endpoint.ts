@@ -168,14 +168,14 @@ export class TokenEndpoint {
 
   #givenUp({ reason, retryAfterMs }: Failure, attempt: number): AuthenticationError {
     const last = attempt === 0 ? reason : `${reason}, the last of ${attempt + 1} requests`;
-    if (retryAfterMs === null) {
-      const pauseMs = backOff(this.#givenUps, givenUpPauses);
-      this.#givenUps += 1;
+    const pauseMs = backOff(this.#givenUps, givenUpPauses);
+    this.#givenUps += 1;
+    if (retryAfterMs === null || retryAfterMs < pauseMs) {
       return this.#pauseFor(pauseMs, this.#unavailable(last));
     }
-    const pauseMs = Math.min(retryAfterMs, longestPauseMs);
-    const seconds = Math.ceil(pauseMs / 1000);
-    return this.#pauseFor(pauseMs, this.#unavailable(`${last}; it is left alone for ${seconds} s`));
+    const askedMs = Math.min(retryAfterMs, longestPauseMs);
+    const seconds = Math.ceil(askedMs / 1000);
+    return this.#pauseFor(askedMs, this.#unavailable(`${last}; it is left alone for ${seconds} s`));
   }
 
   #pauseFor(ms: number, error: AuthenticationError): AuthenticationError {

@@ -116,12 +116,14 @@ export class Lane {
   /** Keeps `batch`, the head, aside until the next one proves it stored. */
   hold(batch: QueuedBatch): void {
     this.#takeHead(batch);
+    this.attempt = 0;
     this.#held.push(batch);
   }
 
   /** Takes `batch`, the head, out, for good and without an acknowledgement. `restamp` must follow. */
   remove(batch: QueuedBatch): void {
     this.#takeHead(batch);
+    this.attempt = 0;
   }
 
   /** What is held goes first again, under its stamps. */

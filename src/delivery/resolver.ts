@@ -111,11 +111,12 @@ export class Resolver {
     baseOffset: bigint | null,
     logAppendTime: number | null,
   ): void {
-    const { ledger, intake } = this.#options;
+    const { ledger, intake, diagnostics } = this.#options;
     intake.unlearnLimit(batch.bytes);
     for (const held of lane.acknowledge(batch)) ledger.acknowledged(held, lane.id, null, null);
     ledger.acknowledged(batch, lane.id, baseOffset, logAppendTime);
-    if (this.#waitingSince !== null) this.#recovered(Math.min(this.#waitingSince, batch.openedAt));
+    if (this.#waitingSince === null) this.#troublesSeen = diagnostics.troubles;
+    else this.#recovered(Math.min(this.#waitingSince, batch.openedAt));
   }
 
   /** Whoever was told of a trouble is told of its end: when no lane fails any more. */

@@ -4,13 +4,21 @@ import type { Shipper } from '../delivery/shipper.ts';
 type Closable = Pick<Shipper, 'flush' | 'close' | 'stats' | 'giveUp'>;
 
 /** An app that logs each time that the loop runs empty is flushed so often: it would never end. */
-const mostFlushes = 5;
+const mostFlushes = 100;
 
-/**
- * Shippers in process, how many records each had when it was last flushed, and how often it was. One
- * listener for all, since Node warns of a leak where a process has more than ten.
- */
-const flushed = new Map<Closable, { readonly written: number; readonly times: number }>();
+/** Where a shipper stood when it was last flushed, and how often it was. */
+interface Flushed {
+  readonly written: number;
+  readonly acknowledged: number;
+  /** Whether it had anything to deliver. */
+  readonly waited: boolean;
+  readonly times: number;
+}
+
+const never: Flushed = { written: -1, acknowledged: 0, waited: false, times: 0 };
+
+/** Shippers in process. One listener for all, since Node warns of a leak where a process has more than ten. */
+const flushed = new Map<Closable, Flushed>();
 
 /**
  * Flushes when the event loop runs empty, once for all records written by then, and closes when no more
@@ -18,7 +26,7 @@ const flushed = new Map<Closable, { readonly written: number; readonly times: nu
  */
 export function flushBeforeExit(shipper: Closable): () => void {
   if (flushed.size === 0) process.on('beforeExit', onBeforeExit).on('exit', onExit);
-  flushed.set(shipper, { written: -1, times: 0 });
+  flushed.set(shipper, never);
   return () => {
     flushed.delete(shipper);
     if (flushed.size === 0) process.off('beforeExit', onBeforeExit).off('exit', onExit);
@@ -27,13 +35,19 @@ export function flushBeforeExit(shipper: Closable): () => void {
 
 function onBeforeExit(): void {
   for (const [shipper, before] of flushed) {
-    const { written } = shipper.stats();
+    const { written, acknowledged, buffered, inFlight } = shipper.stats();
     // The event comes again each time that the loop runs empty: without an end, an outage would hold the process.
-    if (written === before.written || before.times === mostFlushes) {
+    const inVain = before.waited && acknowledged === before.acknowledged;
+    if (written === before.written || inVain) {
       void shipper.close({ timeoutMs: 0 });
       continue;
     }
-    flushed.set(shipper, { written, times: before.times + 1 });
+    if (before.times === mostFlushes) {
+      void shipper.close();
+      continue;
+    }
+    const waited = buffered + inFlight > 0;
+    flushed.set(shipper, { written, acknowledged, waited, times: before.times + 1 });
     void shipper.flush();
     // Other listeners may log only now, also where nothing was logged before: the event comes again for them.
     setImmediate(() => {});

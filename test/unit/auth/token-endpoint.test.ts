@@ -75,6 +75,15 @@ describe('a token request', () => {
     expect(server.asked).toHaveLength(2);
   });
 
+  it('is not sent again at once though the server asks for no pause', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.9);
+    onTestFinished(() => void vi.restoreAllMocks());
+    const server = await answering(busy('0'));
+    const endpoint = endpointAt(server.url);
+    for (const _ of [1, 2]) await expect(endpoint.refresh('refresh')).rejects.toThrow(/HTTP 503/);
+    expect(server.asked).toHaveLength(4);
+  });
+
   it('is not sent again at once where all retries have failed', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.1);
     vi.useFakeTimers({ toFake: ['performance'] });

@@ -271,6 +271,37 @@ describe('a shipper', () => {
     ]);
   });
 
+  it('says so also where a trouble ended in a refusal', async () => {
+    const { broker, shipper, events } = setUp({}, new ModelBroker(2));
+    broker.refusal = { code: 'REQUEST_TIMED_OUT' };
+    broker.script = ['unknown', 'unknown', 'invalid'];
+    shipper.write(record('invalid', { partition: 0 }));
+    await shipper.flush();
+    shipper.write(record('valid', { partition: 1 }));
+    await shipper.close();
+    const codes = events.map(({ code }) => code);
+    expect(codes).toEqual([
+      'REQUEST_TIMED_OUT',
+      'REQUEST_TIMED_OUT',
+      'RECORD_INVALID',
+      'DELIVERY_RESUMED',
+      'NOT_DELIVERED',
+    ]);
+  });
+
+  it('does not speak of a trouble that held no record up', async () => {
+    const events: string[] = [];
+    const diagnostics = new Diagnostics(({ code }) => events.push(code));
+    const { broker, shipper } = setUp({ diagnostics }, new ModelBroker(1));
+    diagnostics.emit('TOKEN_ENDPOINT_UNAVAILABLE', 'The present token serves.');
+    shipper.write(record('first'));
+    await shipper.flush();
+    broker.fault = faults('retriable');
+    shipper.write(record('second'));
+    await shipper.close();
+    expect(events).toEqual(['TOKEN_ENDPOINT_UNAVAILABLE']);
+  });
+
   it('does not speak of the end of a trouble that nobody was told of', async () => {
     const { broker, shipper, events } = setUp({}, new ModelBroker(1));
     broker.fault = faults('retriable', 'answer lost');

@@ -13,6 +13,12 @@ class CountedShipper {
     this.#counters.written += 1;
   }
 
+  /** A record that no broker takes. */
+  buffer(): void {
+    this.write();
+    this.#counters.buffered += 1;
+  }
+
   stats(): Stats {
     return this.#counters.stats();
   }
@@ -62,12 +68,23 @@ describe('before a process ends by itself', () => {
   it('there is an end, also where something is logged each time', () => {
     const shipper = new CountedShipper();
     const leave = flushBeforeExit(shipper);
-    for (let times = 0; times < 20; times += 1) {
+    for (let times = 0; times < 200; times += 1) {
       runEmpty();
       shipper.write();
     }
     leave();
-    expect(shipper.calls.indexOf('close')).toBe(5);
+    expect(shipper.calls.indexOf('close')).toBe(100);
+  });
+
+  it('nothing is waited for a second time where nothing could be delivered', () => {
+    const shipper = new CountedShipper();
+    const leave = flushBeforeExit(shipper);
+    shipper.buffer();
+    runEmpty();
+    shipper.buffer();
+    runEmpty();
+    leave();
+    expect(shipper.calls).toEqual(['flush', 'close']);
   });
 
   it('the first record of all may be logged by a listener of that event', async () => {
