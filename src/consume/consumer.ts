@@ -103,12 +103,12 @@ export class DiasporaConsumer
       positions: this.#positions,
       onBatch: (payload) => this.#onBatch(payload),
       onAssigned: (partitions) => {
-        if (resolved.autoCommit) void this.#commitPast(this.#positions.uncommitted());
+        if (resolved.autoCommit) void this.#commitPast();
         // Not from here: what a listener throws is the app's, and not a failure of the membership.
         queueMicrotask(() => this.emit('assigned', partitions));
       },
       onRebalancing: () => {
-        if (resolved.autoCommit) void this.#commitPast(this.#positions.uncommitted());
+        if (resolved.autoCommit) void this.#commitPast();
       },
       onSuspended: () => this.#handoff.withdraw(),
       onSignInRefused: () => this.#tokens?.refused(),
@@ -223,7 +223,7 @@ export class DiasporaConsumer
   }
 
   async #leave(): Promise<void> {
-    if (this.#autoCommit) await this.#commitPast(this.#positions.uncommitted());
+    if (this.#autoCommit) await this.#commitPast();
     await this.#member.close();
   }
 
@@ -243,15 +243,14 @@ export class DiasporaConsumer
     if (this.#committing) return;
     this.#committing = true;
     // While the group shares its partitions anew, it refuses commits.
-    const positions = this.#positions.uncommitted();
-    await this.#commitPast(positions.filter((one) => this.#positions.current(one)));
+    await this.#commitPast((one) => this.#positions.current(one) !== null);
     this.#committing = false;
   }
 
-  async #commitPast(positions: readonly Position[]): Promise<void> {
+  async #commitPast(which: (position: Position) => boolean = () => true): Promise<void> {
     try {
-      // When it is its turn, a partition may have gone to another member.
-      await this.#member.commit(() => positions.filter((one) => this.#positions.owns(one)));
+      // When it is its turn, a commit before may be ahead, and a partition may have gone to another member.
+      await this.#member.commit(() => this.#positions.uncommitted().filter(which));
     } catch (error) {
       if (this.#closed) return;
       const next = this.#closing

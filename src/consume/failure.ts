@@ -17,6 +17,8 @@ export interface Attempt {
   readonly encrypted: boolean;
   /** Whether a broker has ever answered: where one has, its port speaks what this client speaks. */
   readonly answered: boolean;
+  /** Whether a member of the group was finding out where to go on, and is still a member. Default: false. */
+  readonly placing?: boolean;
 }
 
 /** Null where nothing is to be said, since the source of access tokens has said it. */
@@ -26,6 +28,12 @@ export function failureOf(error: unknown, attempt: Attempt): BrokerFault | null 
   for (const cause of chain) {
     const failure = known(cause, attempt);
     if (failure) return failure;
+  }
+  if (attempt.placing) {
+    return {
+      code: 'BROKER_ERROR',
+      message: `The brokers do not tell where group ${attempt.groupId} goes on (${failureMessage(error)}).`,
+    };
   }
   return {
     code: 'CONSUMER_RESTARTED',

@@ -1,9 +1,14 @@
 /** Asks the brokers what a group has committed, and where logs begin and end. */
-import type { Kafka } from 'kafkajs';
+import type { Admin, Kafka } from 'kafkajs';
 import type { ResolvedConsumer } from '../options.ts';
 import { type Found, keyOf, type Unplaced } from './positions.ts';
 
+/** Takes what is known of a partition so far. Answers whether its end of the log is wanted, too. */
+export type Take = (unplaced: Unplaced, found: Found) => boolean;
+
 /**
+ * Hands on each partition's answer as soon as it is there. Rejects where one was not found; the others were handed on.
+ *
  * kafkajs would find these offsets itself, but does not tell them: nobody could commit where a partition was begun, and its
  * `seek` takes the names of the ends for offset 0.
  */
@@ -11,41 +16,65 @@ export async function findOffsets(
   client: Kafka,
   { groupId, autoOffsetReset }: Pick<ResolvedConsumer, 'groupId' | 'autoOffsetReset'>,
   wanted: readonly Unplaced[],
-): Promise<Map<Unplaced, Found>> {
+  take: Take,
+): Promise<void> {
   const admin = client.admin();
-  await admin.connect();
   try {
-    const committed = new Map<string, bigint>();
-    const topics = [...new Set(wanted.map(({ topic }) => topic))];
-    for (const { topic, partitions } of await admin.fetchOffsets({ groupId, topics })) {
-      for (const { partition, offset } of partitions) {
-        // -1 where nothing is committed.
-        if (BigInt(offset) >= 0n) committed.set(keyOf({ topic, partition }), BigInt(offset));
-      }
-    }
-    const endOf = (unplaced: Unplaced): 'earliest' | 'latest' | null => {
-      const { target } = unplaced;
-      if (typeof target === 'bigint') return null;
-      return target ?? (committed.has(keyOf(unplaced)) ? null : autoOffsetReset);
-    };
-    const ends = new Map<string, { readonly earliest: bigint; readonly latest: bigint }>();
-    for (const topic of new Set(wanted.filter(endOf).map(({ topic }) => topic))) {
-      for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
-        ends.set(keyOf({ topic, partition }), { earliest: BigInt(low), latest: BigInt(high) });
-      }
-    }
-    const found = new Map<Unplaced, Found>();
-    for (const unplaced of wanted) {
-      const key = keyOf(unplaced);
-      const name = endOf(unplaced);
-      const end = name && ends.get(key)?.[name];
-      if (end === undefined) {
-        throw new Error(`partition ${unplaced.partition} of topic ${unplaced.topic} is not known`);
-      }
-      found.set(unplaced, { committed: committed.get(key) ?? null, end });
-    }
-    return found;
+    await admin.connect();
+    const committed = await findCommitted(admin, groupId, topicsOf(wanted));
+    const committedOf = (unplaced: Unplaced): bigint | null =>
+      committed.get(keyOf(unplaced)) ?? null;
+    const endless = wanted.filter((one) => take(one, { committed: committedOf(one), end: null }));
+    // kafkajs asks for all partitions of a topic at once: one that has no leader fails its topic, but not the others.
+    const topics = await Promise.allSettled(
+      topicsOf(endless).map(async (topic) => {
+        const ends = await findEnds(admin, topic);
+        for (const one of endless.filter((other) => other.topic === topic)) {
+          const name = typeof one.target === 'string' ? one.target : autoOffsetReset;
+          const end = ends.get(one.partition)?.[name];
+          if (end !== undefined) take(one, { committed: committedOf(one), end });
+        }
+        const missing = endless.find((one) => one.topic === topic && !ends.has(one.partition));
+        if (missing) throw new Error(`${topic}/${missing.partition} is not known`);
+      }),
+    );
+    const failed = topics.find(({ status }) => status === 'rejected');
+    if (failed?.status === 'rejected') throw failed.reason;
   } finally {
     await admin.disconnect().catch(() => undefined);
   }
+}
+
+async function findCommitted(
+  admin: Admin,
+  groupId: string,
+  topics: string[],
+): Promise<Map<string, bigint>> {
+  const found = new Map<string, bigint>();
+  for (const { topic, partitions } of await admin.fetchOffsets({ groupId, topics })) {
+    for (const { partition, offset } of partitions) {
+      // -1 where nothing is committed.
+      if (BigInt(offset) >= 0n) found.set(keyOf({ topic, partition }), BigInt(offset));
+    }
+  }
+  return found;
+}
+
+interface Ends {
+  readonly earliest: bigint;
+  readonly latest: bigint;
+}
+
+async function findEnds(admin: Admin, topic: string): Promise<Map<number, Ends>> {
+  const offsets = await admin.fetchTopicOffsets(topic);
+  return new Map(
+    offsets.map(({ partition, low, high }) => [
+      partition,
+      { earliest: BigInt(low), latest: BigInt(high) },
+    ]),
+  );
+}
+
+function topicsOf(wanted: readonly Unplaced[]): string[] {
+  return [...new Set(wanted.map(({ topic }) => topic))];
 }

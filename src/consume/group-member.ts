@@ -1,6 +1,7 @@
 /** One membership of a consumer group after another: kafkajs's consumer, made anew whenever it stops for good. */
 import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import { backOff } from '../back-off.ts';
+import type { BrokerFault } from '../broker-faults.ts';
 import type { Diagnostics } from '../diagnostics.ts';
 import { DiasporaError } from '../errors.ts';
 import type { ResolvedConsumer } from '../options.ts';
@@ -45,6 +46,9 @@ interface Membership {
  * group waits for the fetch that is under way.
  */
 const fetchWaitMs = 500;
+
+/** Of so many failures in a row to find out where to go on, one is reported. */
+const unplacedNews = 3;
 
 export class GroupMember {
   readonly #options: GroupMemberOptions;
@@ -107,7 +111,7 @@ export class GroupMember {
     const membership = this.#membership;
     if (!unplaced || !membership) return;
     if (typeof target === 'bigint') this.#goOn(membership, unplaced, null);
-    else this.#place(membership, [unplaced]).catch(membership.end);
+    else void this.#place(membership, [unplaced]);
   }
 
   pause(partitions: readonly TopicPartition[]): void {
@@ -151,19 +155,40 @@ export class GroupMember {
   }
 
   #report(error: unknown, failures: number, waitMs: number): void {
-    const { groupId, topics, tls } = this.#options.options;
-    const attempt = { groupId, topics, encrypted: tls !== null, answered: this.#answered };
-    const failure = failureOf(error, attempt);
+    const failure = this.#failureOf(error, false);
     if (!failure) return;
     const { code, message } = failure;
-    if (code === 'SIGN_IN_REFUSED') this.#options.onSignInRefused();
     // A new group's coordinator takes a moment to load: a first failure that passes is no news.
     if (code === 'CONSUMER_RESTARTED' && failures === 1) return;
+    const { groupId } = this.#options.options;
     this.#options.diagnostics.emit(
       code,
       `${message} The consumer of group ${groupId} starts again by itself.`,
       { groupId, waitMs },
     );
+  }
+
+  #reportUnplaced(error: unknown, failures: number, waitMs: number): void {
+    const failure = this.#failureOf(error, true);
+    if (!failure) return;
+    const { code, message } = failure;
+    // An election passes by itself; missing rights do not.
+    const isNews = failures % unplacedNews === 0 || (code === 'READ_DENIED' && failures === 1);
+    if (!isNews) return;
+    const { groupId } = this.#options.options;
+    this.#options.diagnostics.emit(
+      code,
+      `${message} Until it is known where group ${groupId} goes on, some of its partitions are not read; that is asked again by itself.`,
+      { groupId, waitMs },
+    );
+  }
+
+  #failureOf(error: unknown, placing: boolean): BrokerFault | null {
+    const { groupId, topics, tls } = this.#options.options;
+    const attempt = { groupId, topics, encrypted: tls !== null, answered: this.#answered, placing };
+    const failure = failureOf(error, attempt);
+    if (failure?.code === 'SIGN_IN_REFUSED') this.#options.onSignInRefused();
+    return failure;
   }
 
   /** One membership, from connecting to whatever ends it. Answers why it ended; never rejects. */
@@ -260,13 +285,32 @@ export class GroupMember {
     if (this.#membership === membership && this.#assigned === partitions) onAssigned(partitions);
   }
 
-  /** Nothing is fetched of these partitions until it is known where to go on. */
+  /**
+   * Nothing is fetched of these partitions until it is known where to go on. Asks until it is, or until that is not
+   * wanted any more: one that left the group for it would make all the others stop, too. Never rejects.
+   */
   async #place(membership: Membership, unplaced: readonly Unplaced[]): Promise<void> {
-    if (unplaced.length === 0) return;
-    const { client, options } = this.#options;
-    ask(() => membership.consumer.pause(byTopic(unplaced)));
-    const found = await findOffsets(client, options, unplaced);
-    for (const one of unplaced) this.#goOn(membership, one, found.get(one) ?? null);
+    const { client, options, positions } = this.#options;
+    const isWanted = (one: Unplaced): boolean =>
+      !this.#closed.signal.aborted && this.#membership === membership && positions.isUnplaced(one);
+    let left = unplaced.filter(isWanted);
+    if (left.length > 0) ask(() => membership.consumer.pause(byTopic(left)));
+    for (let failures = 1; left.length > 0; failures += 1) {
+      try {
+        await findOffsets(client, options, left, (one, found) => {
+          this.#goOn(membership, one, found);
+          return isWanted(one);
+        });
+        return;
+      } catch (error) {
+        left = left.filter(isWanted);
+        if (left.length === 0) return;
+        const waitMs = Math.ceil(backOff(failures, options.retry));
+        this.#reportUnplaced(error, failures, waitMs);
+        await this.#waitOrEnd(waitMs);
+        left = left.filter(isWanted);
+      }
+    }
   }
 
   #goOn(membership: Membership, unplaced: Unplaced, found: Found | null): void {

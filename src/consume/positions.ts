@@ -22,7 +22,7 @@ export interface Unplaced extends TopicPartition {
 export interface Found {
   /** What the group has committed. */
   readonly committed: bigint | null;
-  /** The end of the log that is the target, or that `autoOffsetReset` names where nothing is committed. */
+  /** The end of the log that is the target, or that `autoOffsetReset` names; null where that was not asked. */
   readonly end: bigint | null;
 }
 
@@ -61,15 +61,15 @@ export class Progress {
 interface Entry {
   readonly partition: TopicPartition;
   progress: Progress | null;
-  /** What is committed, as far as this consumer knows. */
-  committed: bigint | null;
+  /** What is committed, as far as this consumer knows: null is that nothing is. */
+  committed: bigint | null | 'unknown';
   /** Null once the place is found. */
   unplaced: Unplaced | null;
 }
 
 export class Positions {
   #entries = new Map<string, Entry>();
-  /** Sought while they were another member's. */
+  /** Sought while they were another member's, or became so before the place was found. */
   readonly #sought = new Map<string, SeekTarget>();
 
   /** Takes what the group has given out. Nothing has its place until `place`, what was kept included. */
@@ -87,13 +87,21 @@ export class Positions {
         committed,
         unplaced: { ...partition, target },
       });
+      before.delete(key);
+    }
+    for (const [key, { unplaced }] of before) {
+      const target = unplaced?.target ?? null;
+      if (target !== null) this.#sought.set(key, target);
     }
   }
 
-  /** The group shares its partitions anew, or the membership has ended: until `place` nothing is read. */
+  /**
+   * The group shares its partitions anew, or the membership has ended: nothing is read before the next assignment has
+   * its places. What was being placed is overtaken.
+   */
   suspend(): void {
     for (const entry of this.#entries.values()) {
-      entry.unplaced ??= { ...entry.partition, target: null };
+      entry.unplaced = { ...entry.partition, target: entry.unplaced?.target ?? null };
     }
   }
 
@@ -105,6 +113,8 @@ export class Positions {
       this.#sought.set(key, target);
       return null;
     }
+    // What others have committed was about to be told: what was known before must not make this seem outdated.
+    if (entry.unplaced) entry.committed = 'unknown';
     entry.progress = null;
     entry.unplaced = { topic, partition, target };
     return entry.unplaced;
@@ -114,7 +124,12 @@ export class Positions {
     return [...this.#entries.values()].flatMap(({ unplaced }) => unplaced ?? []);
   }
 
-  /** Answers the offset to go on at, or null where a later seek or assignment has overtaken this one. */
+  /** False once it is placed, or a later seek or assignment has overtaken it. */
+  isUnplaced(unplaced: Unplaced): boolean {
+    return this.#entries.get(keyOf(unplaced))?.unplaced === unplaced;
+  }
+
+  /** Answers the offset to go on at, or null where it was overtaken, or where not enough is found. */
   place(unplaced: Unplaced, found: Found | null): bigint | null {
     const entry = this.#entries.get(keyOf(unplaced));
     if (entry?.unplaced !== unplaced) return null;
@@ -169,7 +184,7 @@ export class Positions {
   }
 }
 
-const none = { progress: null, committed: null, unplaced: null };
+const none = { progress: null, committed: 'unknown', unplaced: null } as const;
 
 function placed(
   { progress, committed: known }: Entry,
@@ -185,8 +200,12 @@ function placed(
 }
 
 /** Whether another member has read on, while this one was out of the group. */
-function isAhead(committed: bigint | null, known: bigint | null, { given }: Progress): boolean {
-  return committed !== null && committed !== known && committed > given;
+function isAhead(
+  committed: bigint | null,
+  known: bigint | null | 'unknown',
+  { given }: Progress,
+): boolean {
+  return known !== 'unknown' && committed !== null && committed !== known && committed > given;
 }
 
 /** A topic's name holds no colon. */

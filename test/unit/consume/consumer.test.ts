@@ -1,6 +1,7 @@
 /** The consumer over a kafkajs that does as the test says; `test/integration/consumer.test.ts` has the real one. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { getEventListeners, once } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type ConsumedRecord, DiasporaConsumer } from '../../../src/consume/consumer.ts';
 import { type DiagnosticEvent, diagnosticsChannelName } from '../../../src/diagnostics.ts';
@@ -93,7 +94,7 @@ describe('A consumer that commits by itself', () => {
       { ends: { low: '3', high: '9' }, committed: { 1: '5' } },
     );
     await consumer.close();
-    expect(group.seeks).toEqual(['0:9', '1:5']);
+    expect(group.seeks).toEqual(['1:5', '0:9']);
     expect(group.commits).toEqual(['0:9']);
   });
 
@@ -104,6 +105,18 @@ describe('A consumer that commits by itself', () => {
     await next(records);
     await consumer.commit(await next(records));
     await consumer.close();
+    expect(group.commits).toEqual(['0:102']);
+  });
+
+  it('leaves an explicit commit as it is, also one that is under way', async () => {
+    const { group, consumer } = await assigned({}, { committed: { 0: '100', 1: '0' } });
+    void group.fetched(0, [{ offset: 100 }, { offset: 101 }]);
+    const records = consumer.records();
+    await next(records);
+    const inHand = await next(records);
+    const explicit = consumer.commit(inHand);
+    await consumer.close();
+    await explicit;
     expect(group.commits).toEqual(['0:102']);
   });
 
@@ -188,6 +201,27 @@ describe('A seek', () => {
     expect(group.seeks).toEqual([]);
   });
 
+  it('while it is looked up where to go on stays, also at the next assignment', async () => {
+    const release: (() => void)[] = [];
+    const onLookUp = vi
+      .fn(async () => undefined)
+      .mockImplementationOnce(
+        () => new Promise((resolve) => void release.push(() => resolve(undefined))),
+      );
+    const script = { committed: { 0: '100', 1: '100' }, onLookUp };
+    const { group, consumer } = open({ autoCommit: false }, script);
+    await vi.waitFor(() => expect(release).toHaveLength(1));
+    consumer.seek({ topic, partition: 0 }, 5n);
+    let placed = once(consumer, 'assigned');
+    release[0]?.();
+    await placed;
+    expect(group.seeks).toEqual(['0:5', '1:100']);
+    placed = once(consumer, 'assigned');
+    group.assign(0, 1);
+    await placed;
+    expect(group.seeks.slice(2)).toEqual(['0:5', '1:100']);
+  });
+
   it('to an end is one to the offset that is there', async () => {
     const { group, consumer } = await assigned({}, { ends: { low: '3', high: '9' } });
     group.seeks.length = 0;
@@ -216,23 +250,93 @@ it('A listener that throws is the app’s own uncaught exception, and reading go
   expect(said).toEqual(['CONNECTED: Joined group readers with 2 partitions.']);
 });
 
-it('A consumer joins again where it cannot find out where to go on, and gives nothing before', async () => {
-  let lookUps = 0;
-  const { group, consumer } = open(
-    {},
-    {
-      committed: { 0: '5', 1: '5' },
-      onLookUp: async () => {
-        lookUps += 1;
-        if (lookUps > 2) return;
-        expect(await group.fetched(0, [{ offset: 0 }])).toEqual([]);
-        throw new Error('the coordinator is loading');
+/** As kafkajs tells of a broker's answer. */
+function answer(type: string): Error {
+  return Object.assign(new Error(type), { type });
+}
+
+describe('Where it cannot be found out where to go on', () => {
+  it('the consumer asks again, stays in the group, and gives nothing before', async () => {
+    let lookUps = 0;
+    const { group, consumer, said } = open(
+      {},
+      {
+        committed: { 0: '5', 1: '5' },
+        onLookUp: async () => {
+          lookUps += 1;
+          if (lookUps > 4) return;
+          expect(await group.fetched(0, [{ offset: 0 }])).toEqual([]);
+          throw answer('GROUP_LOAD_IN_PROGRESS');
+        },
       },
-    },
-  );
-  await once(consumer, 'assigned');
-  expect(lookUps).toBe(3);
-  expect(group.seeks).toEqual(['0:5', '1:5']);
+    );
+    await once(consumer, 'assigned');
+    expect(lookUps).toBe(5);
+    expect(group.memberships).toBe(1);
+    expect(group.seeks).toEqual(['0:5', '1:5']);
+    expect(said).toEqual([
+      'CONNECTED: Joined group readers with 2 partitions.',
+      'BROKER_ERROR: The brokers do not tell where group readers goes on (GROUP_LOAD_IN_PROGRESS). Until it is known where group readers goes on, some of its partitions are not read; that is asked again by itself.',
+    ]);
+  });
+
+  it('a missing right is told at once', async () => {
+    const denied = answer('TOPIC_AUTHORIZATION_FAILED');
+    const { group, consumer, said } = open({}, { onLookUp: vi.fn().mockRejectedValueOnce(denied) });
+    await once(consumer, 'assigned');
+    expect(group.memberships).toBe(1);
+    expect(said[1]).toMatch(
+      /^READ_DENIED: Topic logs does not exist, or this account may not read/,
+    );
+  });
+
+  it('partitions that need no end of the log are read', async () => {
+    const release: (() => void)[] = [];
+    const onEnds = () => new Promise<void>((resolve) => void release.push(resolve));
+    const { group, consumer } = open({}, { committed: { 1: '5' }, onEnds });
+    await vi.waitFor(() => expect(group.seeks).toEqual(['1:5']));
+    void group.fetched(1, [{ offset: 5 }]);
+    expect((await next(consumer.records())).offset).toBe(5n);
+    const placed = once(consumer, 'assigned');
+    release[0]?.();
+    await placed;
+    expect(group.seeks).toEqual(['1:5', '0:0']);
+  });
+
+  it('a seek to an end is tried again, and the other partitions are read on', async () => {
+    const { group, consumer } = await assigned({}, { ends: { low: '3', high: '9' } });
+    group.seeks.length = 0;
+    group.onEnds = vi.fn().mockRejectedValueOnce(answer('NOT_LEADER_FOR_PARTITION'));
+    consumer.seek({ topic, partition: 0 }, 'latest');
+    await vi.waitFor(() => expect(group.seeks).toEqual(['0:9']));
+    expect(group.memberships).toBe(1);
+  });
+
+  it('it is not asked again for an assignment that is over', async () => {
+    const fail: ((error: Error) => void)[] = [];
+    const onLookUp = vi
+      .fn(async () => undefined)
+      .mockImplementationOnce(() => new Promise((_, reject) => void fail.push(reject)));
+    const { group, consumer, said } = open({}, { committed: { 0: '5', 1: '5' }, onLookUp });
+    await vi.waitFor(() => expect(fail).toHaveLength(1));
+    const placed = once(consumer, 'assigned');
+    group.assign(0, 1);
+    await placed;
+    fail[0]?.(answer('TOPIC_AUTHORIZATION_FAILED'));
+    // What follows from it is done at once.
+    await setImmediate();
+    expect(onLookUp).toHaveBeenCalledTimes(2);
+    expect(group.memberships).toBe(1);
+    expect(said.filter((one) => !one.startsWith('CONNECTED'))).toEqual([]);
+  });
+
+  it('closing ends the asking', async () => {
+    const onLookUp = vi.fn().mockRejectedValue(answer('GROUP_LOAD_IN_PROGRESS'));
+    const { consumer } = open({ retry: { minMs: 60_000, maxMs: 60_000 } }, { onLookUp });
+    await vi.waitFor(() => expect(onLookUp).toHaveBeenCalledTimes(1));
+    await consumer.close();
+    expect(onLookUp).toHaveBeenCalledTimes(1);
+  });
 });
 
 it('A crash while joining is told by its own reason', async () => {

@@ -101,6 +101,45 @@ describe('Where a partition goes on', () => {
     ]);
   });
 
+  it('is what was sought before it became another member’s, where that was not found yet', () => {
+    const { positions } = reading();
+    positions.seek(zero, 'earliest');
+    positions.assign([]);
+    positions.assign([zero]);
+    expect(positions.unplaced()).toEqual([{ ...zero, target: 'earliest' }]);
+  });
+
+  it('is what was sought while what is committed was asked for', () => {
+    const { positions } = reading();
+    for (const target of [3n, 4n]) {
+      positions.assign([zero, one]);
+      for (const partition of [zero, one]) {
+        const unplaced = positions.seek(partition, target);
+        if (unplaced) positions.place(unplaced, null);
+      }
+      positions.assign([zero, one]);
+      place(positions, { committed: 100n, end: null });
+      expect(positions.given().map(({ offset }) => offset)).toEqual([target, target]);
+    }
+  });
+
+  it('needs no end of the log where it was left, though nothing is committed', () => {
+    const { positions, progress } = reading({ committed: null, end: 7n });
+    positions.assign([zero, one]);
+    place(positions, { committed: null, end: null });
+    expect(positions.current(zero)).toBe(progress);
+    expect(positions.unplaced()).toEqual([{ ...one, target: null }]);
+  });
+
+  it('is not what was found before the group began to share its partitions anew', () => {
+    const positions = new Positions();
+    positions.assign([zero]);
+    const [unplaced] = positions.unplaced();
+    positions.suspend();
+    expect(unplaced && positions.place(unplaced, { committed: 5n, end: null })).toBeNull();
+    expect(positions.current(zero)).toBeNull();
+  });
+
   it('is what was sought, where the group shares its partitions before that is found', () => {
     const { positions } = reading();
     positions.seek(zero, 'earliest');

@@ -16,6 +16,10 @@ export class ScriptedGroup {
   onCommit = async (): Promise<void> => undefined;
   /** Called before it is told what is committed. */
   onLookUp = async (): Promise<void> => undefined;
+  /** Called before it is told where the logs begin and end. */
+  onEnds = async (): Promise<void> => undefined;
+  /** How many memberships have begun. */
+  memberships = 0;
   /** kafkajs answers without asking the broker while it stops. */
   stopping = false;
   /** What ends joining: kafkajs tells it as a crash, and `run()` resolves all the same. */
@@ -61,6 +65,7 @@ export class ScriptedGroup {
   }
 
   #consumer(): object {
+    this.memberships += 1;
     return {
       on: (name: string, listener: Listener) => this.#listeners.set(name, listener),
       connect: async () => undefined,
@@ -98,7 +103,10 @@ export class ScriptedGroup {
         const partitions = [0, 1].map((partition) => ({ partition, offset: offsetOf(partition) }));
         return [{ topic, partitions }];
       },
-      fetchTopicOffsets: async () => [0, 1].map((partition) => ({ partition, ...this.ends })),
+      fetchTopicOffsets: async () => {
+        await this.onEnds();
+        return [0, 1].map((partition) => ({ partition, ...this.ends }));
+      },
     };
   }
 }
