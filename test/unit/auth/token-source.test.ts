@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createTokenSource } from '../../../src/auth/token-source.ts';
 import { type Globus, startGlobus } from '../../../stack/globus.ts';
 import { confidentialClient } from '../../../stack/globus-facts.ts';
@@ -191,7 +191,8 @@ describe('a token request that fails', () => {
     expect(await tokenRequests()).toBe(4);
     expect(heard.codes()).toEqual(['TOKEN_ENDPOINT_UNAVAILABLE']);
     await globus.failTokens(null);
-    await source.token();
+    // The endpoint is left alone for a moment, up to a second after the first failure.
+    await vi.waitFor(() => source.token(), 5_000);
   });
 
   it('is not sent again after an answer that will not change', async () => {
