@@ -76,3 +76,10 @@ export class DeliveryError extends DiasporaError {
     this.possiblyDelivered = possiblyDelivered;
   }
 }
+
+/** The `code` of an error of the system or of Node, such as `ENOENT`; null where it has none. */
+export function systemErrorCode(error: unknown): string | null {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : null;
+}

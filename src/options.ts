@@ -2,7 +2,7 @@
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import * as zlib from 'node:zlib';
-import { ConfigurationError } from './errors.ts';
+import { ConfigurationError, systemErrorCode } from './errors.ts';
 import { moduleUrl, nonEmpty, resolveConnection } from './options/connection.ts';
 import { refusal } from './options/refusal.ts';
 import {
@@ -130,7 +130,7 @@ function writableDirectory(given: string): string {
     mkdirSync(directory, { recursive: true });
     accessSync(directory, constants.W_OK | constants.X_OK);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : 'no code';
+    const code = systemErrorCode(error) ?? 'no code';
     throw new ConfigurationError(
       `Option "deadLetter": cannot write to the directory ${directory} (${code}). Make it writable, or name another.`,
       'deadLetter',

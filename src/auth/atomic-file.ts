@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { chown, open, realpath, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { systemErrorCode } from '../errors.ts';
 
 /**
  * Replaces a file's content. Its mode and owner stay; `newFileMode` is for a file that does not exist
@@ -31,10 +32,7 @@ export async function replaceFile(
     await file.close().catch(() => {});
     await unlink(temporary).catch(() => {});
     // A file that is a mount point of its own, as containers have them, can be written but not replaced.
-    if (!isBusy(error)) throw error;
+    if (systemErrorCode(error) !== 'EBUSY') throw error;
     await writeFile(target, content);
   }
 }
-
-const isBusy = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'EBUSY';

@@ -1,7 +1,7 @@
 /** Connection properties for Kafka's Java clients, signed in with the same refresh token. */
 import { access, chmod, constants, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { ConfigurationError } from '../errors.ts';
+import { ConfigurationError, systemErrorCode } from '../errors.ts';
 import { replaceFile } from './atomic-file.ts';
 import { reasonOf } from './failure-reason.ts';
 import { defaultIssuer, nativeAppClientId, tokenPath } from './globus-service.ts';
@@ -99,7 +99,7 @@ export async function writeJavaProperties(
   const name = principal.replace(/[^\w.@+-]/g, '_').replace(/^\.+/, '_') || 'diaspora';
   const path = join(directory, `${name}.properties`);
   const existing = await readFile(path, 'utf8').catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    if (systemErrorCode(error) === 'ENOENT') return null;
     throw new ConfigurationError(`The file ${path} cannot be read, and is not overwritten.`);
   });
   if (existing !== null && !existing.startsWith(firstLine)) {

@@ -164,22 +164,13 @@ export class RefreshTokenOrigin {
   }
 
   async #readStore(read: () => Promise<StoredTokens | null>): Promise<string | null> {
-    if (!this.#hasPlace()) return null;
+    if (this.#store.directory === null) return null;
     try {
       return (await read())?.refresh_token || null;
     } catch (error) {
       throw missing(
         `the token store ${this.#store.path} cannot be read (${reasonOf(error)}). Make it readable, or run "npx diaspora-logger request-token" and set DIASPORA_REFRESH.`,
       );
-    }
-  }
-
-  /** Whether there is a home directory for a store. */
-  #hasPlace(): boolean {
-    try {
-      return this.#store.path !== '';
-    } catch {
-      return false;
     }
   }
 }

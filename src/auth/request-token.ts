@@ -15,7 +15,6 @@ import {
   signInScope,
 } from './globus-service.ts';
 import { principalOf, readIdToken } from './id-token.ts';
-import { tidied } from './pasted-text.ts';
 import { promptForCode } from './prompt.ts';
 import { TokenEndpoint } from './token-endpoint.ts';
 import { type GlobusTokens, type TokenReply, tokensFor } from './token-reply.ts';
@@ -117,7 +116,7 @@ export async function requestToken(options: RequestTokenOptions = {}): Promise<R
     await openBrowser(authorizeUrl);
   }
   const pasted = await (options.prompt ?? promptForCode)(authorizeUrl);
-  const code = readAuthorizationCode(tidied(pasted), state);
+  const code = readAuthorizationCode(pasted, state);
   const reply = await waitedFor(exchange(endpoint, code, codeVerifier, redirectUri));
 
   const tokens = tokensFor(reply, eventService);

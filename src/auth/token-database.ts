@@ -18,6 +18,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Database } from 'node-sqlite3-wasm';
+import { systemErrorCode } from '../errors.ts';
 import { withFileLock } from './file-lock.ts';
 
 /** Bytes that SQLite itself locks (https://sqlite.org/src/file/src/os.h: PENDING_BYTE and what follows). */
@@ -55,7 +56,7 @@ export async function readDatabase<T>(
   action: (database: Database) => T,
 ): Promise<T | null> {
   const target = await realpath(path).catch((error: unknown) => {
-    if (hasCode(error, 'ENOENT')) return null;
+    if (systemErrorCode(error) === 'ENOENT') return null;
     throw error;
   });
   if (target === null) return null;
@@ -98,7 +99,7 @@ async function makeWhereMissing(path: string): Promise<void> {
       database.close();
     }
     await link(draft, path).catch((error: unknown) => {
-      if (!hasCode(error, 'EEXIST')) throw error;
+      if (systemErrorCode(error) !== 'EEXIST') throw error;
     });
   } finally {
     await unlink(draft);
@@ -136,7 +137,7 @@ async function withCopy<T>(path: string, action: (database: Database) => T): Pro
     const copy = join(directory, 'storage.db');
     await copyFile(path, copy);
     await copyFile(`${path}-journal`, `${copy}-journal`).catch((error: unknown) => {
-      if (!hasCode(error, 'ENOENT')) throw error;
+      if (systemErrorCode(error) !== 'ENOENT') throw error;
     });
     for (const file of [copy, `${copy}-journal`]) {
       if (existsSync(file)) await chmod(file, 0o600);
@@ -167,6 +168,3 @@ async function openDatabase(path: string): Promise<Database> {
   const { default: sqlite } = await import('node-sqlite3-wasm');
   return new sqlite.Database(path);
 }
-
-const hasCode = (error: unknown, code: string): boolean =>
-  error instanceof Error && 'code' in error && error.code === code;

@@ -3,6 +3,7 @@ import type { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AccessToken, ModuleOptions } from 'simple-oauth2';
 import { backOff } from '../back-off.ts';
+import { deadline } from '../deadline.ts';
 import { AuthenticationError, ConfigurationError } from '../errors.ts';
 import { type Environment, requireSecureIssuer } from '../options.ts';
 import { agentFor } from './connections.ts';
@@ -187,12 +188,10 @@ export class TokenEndpoint {
     request: (http: HttpOptions) => Promise<AccessToken>,
   ): Promise<TokenReply | Failure> {
     const agent = agentFor(new URL(this.issuer), this.#proxy);
-    let timer: NodeJS.Timeout | undefined;
-    const deadline = new Promise<Failure>((resolve) => {
-      const failure = unavailable(`no answer within ${this.#requestTimeoutMs} ms`);
-      // An answer that came while the app held the event loop is read first.
-      const end = (): void => void setImmediate(resolve, failure);
-      timer = setTimeout(end, this.#requestTimeoutMs).unref();
+    const timeoutMs = this.#requestTimeoutMs;
+    let stop = (): void => {};
+    const late = new Promise<Failure>((resolve) => {
+      stop = deadline(timeoutMs, () => resolve(unavailable(`no answer within ${timeoutMs} ms`)));
     });
     keepRequestsFromDebug();
     const askedAt = performance.now();
@@ -203,9 +202,9 @@ export class TokenEndpoint {
       (error: unknown) => describeFailure(error),
     );
     try {
-      return await Promise.race([answer, deadline]);
+      return await Promise.race([answer, late]);
     } finally {
-      clearTimeout(timer);
+      stop();
       // Ends the connection, also of a request that has not been answered in time.
       agent.destroy();
     }

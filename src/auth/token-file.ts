@@ -2,6 +2,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { within } from '../deadline.ts';
 import { replaceFile } from './atomic-file.ts';
 
 /** A refresh token has some hundred bytes. */
@@ -27,17 +28,10 @@ export class TokenFile {
     this.#reading ??= readToken(this.path).finally(() => {
       this.#reading = null;
     });
-    let timer: NodeJS.Timeout | undefined;
-    const deadline = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => {
-        reject(new Error(`no answer within ${this.#timeoutMs} ms`));
-      }, this.#timeoutMs).unref();
+    return within(this.#reading, {
+      timeoutMs: this.#timeoutMs,
+      late: () => new Error(`no answer within ${this.#timeoutMs} ms`),
     });
-    try {
-      return await Promise.race([this.#reading, deadline]);
-    } finally {
-      clearTimeout(timer);
-    }
   }
 
   /** Writes `replacement` where `used` still stands, and answers whether it did: a token that somebody put there meanwhile stays. */

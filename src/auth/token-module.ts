@@ -1,4 +1,5 @@
 /** Access tokens from a module of the user's own. */
+import { within } from '../deadline.ts';
 import type { Diagnostics } from '../diagnostics.ts';
 import { AuthenticationError } from '../errors.ts';
 import { type AccessToken, RenewingToken } from './renewing-token.ts';
@@ -36,21 +37,17 @@ export class TokenModule {
 
   async #obtain(): Promise<AccessToken> {
     let answer: unknown;
-    let timer: NodeJS.Timeout | undefined;
-    const deadline = new Promise<never>((_, reject) => {
-      const end = (): void => reject(this.#failure(`gave no answer within ${this.#timeoutMs} ms`));
-      timer = setTimeout(end, this.#timeoutMs).unref();
-    });
     try {
-      answer = await Promise.race([this.#ask(), deadline]);
+      answer = await within(this.#ask(), {
+        timeoutMs: this.#timeoutMs,
+        late: () => this.#failure(`gave no answer within ${this.#timeoutMs} ms`),
+      });
     } catch (error) {
       if (error instanceof AuthenticationError) throw error;
       // Its message is the user's own and may hold a secret: the kind of error is all that is said.
       const kind = error instanceof Error ? error.name : typeof error;
       const code = Object(error).code;
       throw this.#failure(`failed (${typeof code === 'string' ? `${kind}, ${code}` : kind})`);
-    } finally {
-      clearTimeout(timer);
     }
     const token = readToken(answer, Date.now());
     if (token === null) {

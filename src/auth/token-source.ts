@@ -116,7 +116,7 @@ class GlobusTokenSource implements TokenSource {
       oauthClientSecret,
       refreshToken,
       refreshTokenFile,
-      pathOf(store),
+      store.directory ?? undefined,
       store.namespace,
     ]);
     this.#acquired = acquireIdentity(this.#key, {
@@ -179,13 +179,4 @@ function makeOrigin(
     },
     store,
   );
-}
-
-/** Undefined where there is no place for a store. */
-function pathOf(store: TokenStore): string | undefined {
-  try {
-    return store.path;
-  } catch {
-    return undefined;
-  }
 }

@@ -52,9 +52,18 @@ export class TokenStore {
     return this.#namespace;
   }
 
-  /** Path of the database. Throws `ConfigurationError` where neither DIASPORA_USER_DIR nor a home directory is known. */
+  /** Where the store lies; null where neither DIASPORA_USER_DIR nor a home directory is known. */
+  get directory(): string | null {
+    const own = this.#env['DIASPORA_USER_DIR'];
+    if (own) return own;
+    // Not os.homedir(): where HOME is missing it answers the password file's, often "/" in a container.
+    const home = this.#env['HOME'] || this.#env['USERPROFILE'];
+    return home ? join(home, '.diaspora') : null;
+  }
+
+  /** Path of the database. Throws `ConfigurationError` where there is no directory for it. */
   get path(): string {
-    return join(this.#directory(), 'storage.db');
+    return this.#inDirectory('storage.db');
   }
 
   /** The tokens of a resource server; null where there are none. */
@@ -101,12 +110,7 @@ export class TokenStore {
 
   /** Whether a replacement was kept for this refresh token, by any process. Loads no SQLite. */
   isReplaced(refreshToken: string): boolean {
-    try {
-      return existsSync(this.#markerOf(refreshToken));
-    } catch {
-      // No directory for a store: then nothing was replaced there.
-      return false;
-    }
+    return this.directory !== null && existsSync(this.#markerOf(refreshToken));
   }
 
   async #read(namespace: string, resourceServer: string): Promise<StoredTokens | null> {
@@ -116,15 +120,11 @@ export class TokenStore {
   }
 
   #markerOf(refreshToken: string): string {
-    return join(this.#directory(), `replaced-${digestOf(refreshToken)}`);
+    return this.#inDirectory(`replaced-${digestOf(refreshToken)}`);
   }
 
-  #directory(): string {
-    const own = this.#env['DIASPORA_USER_DIR'];
-    if (own) return own;
-    // Not os.homedir(): where HOME is missing it answers the password file's, often "/" in a container.
-    const home = this.#env['HOME'] || this.#env['USERPROFILE'];
-    if (home) return join(home, '.diaspora');
+  #inDirectory(name: string): string {
+    if (this.directory !== null) return join(this.directory, name);
     throw new ConfigurationError(
       'There is no place for the token store: set DIASPORA_USER_DIR to a directory, or HOME.',
     );

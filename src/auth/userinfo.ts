@@ -2,6 +2,7 @@
 import { get as httpGet } from 'node:http';
 import { get as httpsGet } from 'node:https';
 import type { Readable } from 'node:stream';
+import { deadline } from '../deadline.ts';
 import type { Environment } from '../options.ts';
 import { agentFor } from './connections.ts';
 import { userinfoPath } from './globus-service.ts';
@@ -20,7 +21,7 @@ export async function askUserinfo(
   const url = new URL(userinfoPath, issuer);
   const agent = agentFor(url, proxyFor(url, env));
   // Ends the connection, also one that a proxy has not answered: an aborted request would wait for it.
-  const timer = setTimeout(() => agent.destroy(), timeoutMs);
+  const stop = deadline(timeoutMs, () => agent.destroy());
   try {
     const body = await waitedFor(
       new Promise<string>((resolve, reject) => {
@@ -38,7 +39,7 @@ export async function askUserinfo(
   } catch {
     return null;
   } finally {
-    clearTimeout(timer);
+    stop();
     agent.destroy();
   }
 }

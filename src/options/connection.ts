@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import type { ConnectionOptions as TlsConnectionOptions } from 'node:tls';
 import { pathToFileURL } from 'node:url';
-import { ConfigurationError } from '../errors.ts';
+import { ConfigurationError, systemErrorCode } from '../errors.ts';
 import { refusal } from './refusal.ts';
 import type {
   AuthOptions,
@@ -169,7 +169,7 @@ function read(option: string, value: string, unlike: string): Buffer {
   try {
     return readFileSync(value);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : 'no code';
+    const code = systemErrorCode(error) ?? 'no code';
     const why = looksLikePath(value) ? `cannot read the file ${value}` : `the value is ${unlike}`;
     throw new ConfigurationError(`${option}: ${why} (${code}).`, option);
   }

@@ -7,7 +7,7 @@ import {
   speaksTls,
   unreachable,
 } from '../broker-faults.ts';
-import { ConnectionError } from '../errors.ts';
+import { ConnectionError, systemErrorCode } from '../errors.ts';
 import { addressText, type BrokerAddress } from './broker-address.ts';
 
 /** What went wrong with a connection, before it is said of each request that it took with it. */
@@ -33,7 +33,7 @@ export function socketFailure(
 ): Reason {
   const { phase, heard } = at;
   const broker = `broker ${addressText(at.broker)}`;
-  const code = errorCode(error);
+  const code = systemErrorCode(error) ?? 'no code';
   const said = error instanceof Error && error.message !== '' ? error.message : code;
   const fault = socketFault(broker, code, said);
   if (fault) return { ...fault, cause: error };
@@ -75,10 +75,4 @@ export function givenUp(broker: BrokerAddress): Reason {
 /** What the first answer, or its absence, tells where the client speaks plain text. */
 export function wantsTls(broker: BrokerAddress, why: string): Reason {
   return speaksTls(`broker ${addressText(broker)}`, why);
-}
-
-function errorCode(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : 'no code';
 }

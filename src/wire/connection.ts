@@ -1,6 +1,7 @@
 /** One connection to one broker: requests out, replies matched to them, and everything settled exactly once. */
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
+import { deadline } from '../deadline.ts';
 import type { DiagnosticCode, DiagnosticDetail } from '../diagnostics.ts';
 import { ConnectionError, type DiasporaError } from '../errors.ts';
 import type { Api } from './api.ts';
@@ -12,7 +13,6 @@ import {
   socketFailure,
   wantsTls,
 } from './connect-failure.ts';
-import { deadline } from './deadline.ts';
 import { brokerErrorInfo } from './error-table.ts';
 import { FrameLengthError, FrameReader } from './frame-reader.ts';
 import { decodeReply, encodeRequest } from './request-frame.ts';

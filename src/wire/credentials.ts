@@ -1,7 +1,8 @@
 /** Gets what the next sign-in shows: a token source that hangs or throws must hang and break nothing. */
+
+import { within } from '../deadline.ts';
 import type { DiagnosticCode } from '../diagnostics.ts';
 import { AuthenticationError, DiasporaError } from '../errors.ts';
-import { within } from './deadline.ts';
 import type { Credentials, SignIn } from './sign-in.ts';
 
 /** Says something to the operator. */

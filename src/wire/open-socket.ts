@@ -1,6 +1,7 @@
 /** Opens TCP and, where wanted, TLS to a broker, each within its deadline. */
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, TLSSocket, type ConnectionOptions as TlsOptions } from 'node:tls';
+import { deadline } from '../deadline.ts';
 import type { BrokerAddress } from './broker-address.ts';
 import {
   connectionError,
@@ -10,7 +11,6 @@ import {
   socketFailure,
   tooSlow,
 } from './connect-failure.ts';
-import { deadline } from './deadline.ts';
 import type { OpenSockets } from './open-sockets.ts';
 
 /** A quiet connection is probed after so long, in milliseconds: below the idle limits of usual firewalls. */

@@ -35,7 +35,7 @@ export function deadline(timeoutMs: number, late: () => void): () => void {
 
 /**
  * Answers what the promise answers, unless the deadline passes or the signal fires first; whatever the
- * promise does after that is ignored. `late` and `aborted` make the error to throw.
+ * promise does after that is ignored. `late` and `aborted` make the error to throw. Keeps no process alive.
  */
 export function within<T>(
   promise: Promise<T>,
@@ -43,24 +43,25 @@ export function within<T>(
     /** Milliseconds. */
     readonly timeoutMs: number;
     readonly late: () => Error;
-    readonly signal: AbortSignal;
-    readonly aborted: () => Error;
+    readonly signal?: AbortSignal;
+    /** Default: the signal's own reason. */
+    readonly aborted?: () => Error;
   },
 ): Promise<T> {
   const { timeoutMs, late, signal, aborted } = options;
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => settle(() => reject(aborted()));
+    const onAbort = (): void => settle(() => reject(aborted?.() ?? signal?.reason));
     const stop = deadline(timeoutMs, () => settle(() => reject(late())));
     const settle = (act: () => void): void => {
       stop();
-      signal.removeEventListener('abort', onAbort);
+      signal?.removeEventListener('abort', onAbort);
       act();
     };
     promise.then(
       (value) => settle(() => resolve(value)),
       (error: unknown) => settle(() => reject(error)),
     );
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
+    if (signal?.aborted) onAbort();
+    else signal?.addEventListener('abort', onAbort, { once: true });
   });
 }
