@@ -1,9 +1,10 @@
 /** `DiasporaConsumer`: a topic's records as an async iterable. */
 import { EventEmitter } from 'node:events';
-import type { EachBatchPayload, IHeaders, KafkaMessage } from 'kafkajs';
+import type { EachBatchPayload } from 'kafkajs';
 import { createDiagnostics, type Diagnostics } from '../diagnostics.ts';
 import { DiasporaError } from '../errors.ts';
 import { type ConsumerOptions, resolveConsumer } from '../options.ts';
+import { type ConsumedRecord, recordOf } from './consumed-record.ts';
 import { GroupMember } from './group-member.ts';
 import { Handoff } from './handoff.ts';
 import { type Client, createClient } from './kafkajs-client.ts';
@@ -17,24 +18,8 @@ import {
 } from './positions.ts';
 import { openTokens, type ReaderTokens } from './tokens.ts';
 
+export type { ConsumedRecord } from './consumed-record.ts';
 export type { SeekTarget, TopicPartition } from './positions.ts';
-
-/** One record as it was read. */
-export interface ConsumedRecord {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: bigint;
-  readonly key: Buffer | null;
-  /** Null is Kafka's tombstone. */
-  readonly value: Buffer | null;
-  /**
-   * A name may occur more than once: its values are in their order, and stand together, where it came first. Names
-   * that are numbers come before the others. A header without a value has null.
-   */
-  readonly headers: readonly (readonly [name: string, value: Buffer | null])[];
-  /** Milliseconds since the epoch. */
-  readonly timestamp: number;
-}
 
 /** How long a record waits for the iteration before the group is told that this member lives, in milliseconds. */
 const heartbeatMs = 1_000;
@@ -312,32 +297,6 @@ export class DiasporaConsumer
   }
 }
 
-function recordOf(topic: string, partition: number, message: KafkaMessage): ConsumedRecord {
-  return {
-    topic,
-    partition,
-    offset: BigInt(message.offset),
-    key: message.key,
-    value: message.value,
-    headers: headersOf(message.headers ?? {}),
-    timestamp: Number(message.timestamp),
-  };
-}
-
-/**
- * kafkajs gathers the values of one name in an array, in an object that has a prototype: what that has under the name of a
- * header, such as a function under `constructor`, stands among the values.
- */
-function headersOf(headers: IHeaders): ConsumedRecord['headers'] {
-  return Object.entries(headers).flatMap(([name, given]) =>
-    [given]
-      .flat()
-      .flatMap((value: unknown): [string, Buffer | null][] =>
-        value === null || Buffer.isBuffer(value) ? [[name, value]] : [],
-      ),
-  );
-}
-
 function after({ topic, partition, offset }: Position): Position {
   return { topic, partition, offset: offset + 1n };
 }
@@ -351,7 +310,7 @@ function isEnd(target: unknown): boolean {
   return target === 'earliest' || target === 'latest';
 }
 
-/** False where it takes longer. */
+/** False where it takes longer. Keeps the process alive, as whoever waits for `close()` expects. */
 async function inTime(milliseconds: number, done: Promise<void>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<boolean>((resolve) => {
