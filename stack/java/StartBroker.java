@@ -6,15 +6,15 @@ public final class StartBroker {
   /** Arguments: server.properties, data directory, cluster id, then SCRAM credentials as StorageTool takes them. */
   public static void main(String[] args) {
     if (!Files.exists(Path.of(args[1], "meta.properties"))) {
-      String[] format = new String[5 + 2 * (args.length - 3)];
+      String[] format = new String[4 + 2 * (args.length - 3)];
       format[0] = "format";
-      format[1] = "--cluster-id";
-      format[2] = args[2];
-      format[3] = "--config";
-      format[4] = args[0];
+      // In one word: an id may begin with a dash, and would be taken for an option.
+      format[1] = "--cluster-id=" + args[2];
+      format[2] = "--config";
+      format[3] = args[0];
       for (int i = 3; i < args.length; i++) {
-        format[5 + 2 * (i - 3)] = "--add-scram";
-        format[6 + 2 * (i - 3)] = args[i];
+        format[4 + 2 * (i - 3)] = "--add-scram";
+        format[5 + 2 * (i - 3)] = args[i];
       }
       int code = kafka.tools.StorageTool.execute(format, System.err);
       if (code != 0) System.exit(code);
