@@ -1,4 +1,5 @@
 /** A model of Kafka's rules for stamps, for tests that need thousands of faults in a second. */
+import fc from 'fast-check';
 import type {
   Answer,
   Batch,
@@ -14,6 +15,16 @@ import type {
 
 /** What happens to one request. The broker's own refusals come on top. */
 export type Fault = 'none' | 'request lost' | 'answer lost' | 'retriable' | 'refused';
+
+/** For property tests: one request in three is well. */
+export const anyFault = fc.constantFrom<Fault>(
+  'none',
+  'none',
+  'request lost',
+  'answer lost',
+  'retriable',
+  'refused',
+);
 
 interface StoredBatch {
   readonly first: number;

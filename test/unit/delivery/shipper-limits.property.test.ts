@@ -4,18 +4,9 @@ import { expect, it } from 'vitest';
 import type { Settlement } from '../../../src/delivery/record.ts';
 import { Shipper } from '../../../src/delivery/shipper.ts';
 import { type DiagnosticEvent, Diagnostics } from '../../../src/diagnostics.ts';
-import { type Fault, ModelBroker } from './model-broker.ts';
+import { anyFault, ModelBroker } from './model-broker.ts';
 
 const hour = 3_600_000;
-
-const fault = fc.constantFrom<Fault>(
-  'none',
-  'none',
-  'request lost',
-  'answer lost',
-  'retriable',
-  'refused',
-);
 
 const writes = fc.record({
   write: fc.integer({ min: 1, max: 60 }),
@@ -54,7 +45,7 @@ it.each(['drop-oldest', 'drop-lowest-level'] as const)(
     await fc.assert(
       fc.asyncProperty(
         fc.array(step, { minLength: 1, maxLength: 14 }),
-        fc.array(fault, { maxLength: 80 }),
+        fc.array(anyFault, { maxLength: 80 }),
         fc.record({ keyed: fc.boolean(), expires: fc.boolean(), stamped: fc.boolean() }),
         async (steps, faults, { keyed, expires, stamped }) => {
           const broker = new ModelBroker(2);
