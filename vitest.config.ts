@@ -10,7 +10,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/{integration,packaging}/**'],
+          exclude: ['test/{integration,packaging,faults}/**'],
         },
       },
       {
@@ -24,6 +24,18 @@ export default defineConfig({
           // kafkajs, by which tests administer the cluster, sets timers in the past.
           execArgv: ['--disable-warning=TimeoutNegativeWarning'],
           // Each file may start brokers of its own, which want half a gigabyte each.
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'faults',
+          include: ['test/faults/**/*.test.ts'],
+          // The full form has outages of a minute; see test/faults/form.ts.
+          testTimeout: 600_000,
+          execArgv: ['--disable-warning=TimeoutNegativeWarning'],
+          // Each file has brokers of its own, to stop and freeze.
           fileParallelism: false,
         },
       },
