@@ -7,6 +7,7 @@ import { availableParallelism } from 'node:os';
 
 /** @import { TestModule } from 'vitest/node' */
 /** @import { Reporter } from 'vitest/reporters' */
+/** @import {} from '../test/faults/figures.ts' */
 /** @typedef {Readonly<Record<string, string | number>>} Figures */
 
 /** @implements {Reporter} */

@@ -2,6 +2,8 @@
  * `npm test`: sets the checkout up and runs every check and every test, to the end even where some
  * fail. The last line is `N passed, N failed, N skipped`; each check counts as one test.
  * `npm test -- ARGUMENTS` runs vitest alone, with the arguments: `npm test -- test/unit`.
+ * `npm run test:faults` runs the tests under `test/faults` and writes what they have measured into docs/reliability.md;
+ * `npm run test:faults -- --full` runs them in full.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -23,7 +25,13 @@ const packagesOfPrograms = {
   vitest: 'vitest',
 };
 
-const args = process.argv.slice(2);
+const given = process.argv.slice(2);
+const faults = given.includes('--faults');
+const full = given.includes('--full');
+const args = [
+  ...(faults ? ['--project', 'faults'] : []),
+  ...given.filter((arg) => arg !== '--faults' && arg !== '--full'),
+];
 const temporary = mkdtempSync(join(tmpdir(), 'diaspora-test-'));
 
 /** @type {Tally} */
@@ -94,9 +102,13 @@ async function runVitest() {
   const start = performance.now();
   heading('Tests (vitest)');
   const tallyFile = join(temporary, 'tally.json');
-  const reporters = ['--reporter=default', '--reporter=./scripts/tally-reporter.mjs'];
-  const child = launch('vitest', ['run', ...reporters, ...args], 'inherit', {
+  const reporters = ['default', './scripts/tally-reporter.mjs', './scripts/figures-reporter.mjs'];
+  const chosen = reporters.map((reporter) => `--reporter=${reporter}`);
+  const child = launch('vitest', ['run', ...chosen, ...args], 'inherit', {
     TALLY_FILE: tallyFile,
+    FAULTS_FORM: full ? 'full' : 'short',
+    // A run of all tests leaves the page as it is.
+    ...(faults && { FIGURES_FILE: join(root, 'docs', 'reliability.md') }),
   });
   const [code] = await once(child, 'close');
   console.log(`${code === 0 ? 'passed' : 'FAILED'}, ${seconds(start)}`);

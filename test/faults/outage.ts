@@ -19,6 +19,9 @@ const stallAllowanceMs = 50;
 /** How long the reader may take to read to the end once everything is delivered, in milliseconds. */
 const readingLimitMs = 120_000;
 
+/** How long delivering may go on once the fault is over, in milliseconds. */
+const settlingLimitMs = 60_000;
+
 export interface Outage {
   /** As the table of results calls it. */
   readonly fault: string;
@@ -75,6 +78,9 @@ export async function goThrough(outage: Outage): Promise<OutageResult> {
     await outage.apply({ topic, apps });
     await sleep(aroundMs);
     await Promise.all(all.map((app) => app.pause()));
+    await inTime(settlingLimitMs, 'Delivering what waits', async () => {
+      await Promise.all([settled(pino), settled(winston)]);
+    });
     const [pinoEnd, winstonEnd, fileEnd] = await Promise.all([
       pino.end(),
       winston.end(),
@@ -143,6 +149,14 @@ export function expectNothingLost(context: TestContext, result: OutageResult): v
   const { pino, winston } = delivered;
   expect(reading).toMatchObject({ skipped: 0, committedReadAgain: 0 });
   expect(reading.records - reading.readAgain).toBe(pino.records + winston.records);
+}
+
+/** A flush ends at a limit of its own. */
+async function settled(app: LoggingApp): Promise<void> {
+  for (;;) {
+    const { stats } = await app.flush();
+    if (stats && stats.buffered + stats.inFlight === 0) return;
+  }
 }
 
 async function inTime(limitMs: number, what: string, work: () => Promise<void>): Promise<void> {
