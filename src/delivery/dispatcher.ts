@@ -69,9 +69,9 @@ export class Dispatcher {
       retry,
       ask: () => driver.topology(),
       onAnswer: (topology) => {
-        const complete = this.#partitions.follow(topology);
+        const askWithinMs = this.#partitions.follow(topology);
         this.pump();
-        return complete;
+        return askWithinMs;
       },
       onFailure: (failure, attempt) => this.#resolver.report(null, failure, attempt),
     });
@@ -228,7 +228,7 @@ export class Dispatcher {
     if (!this.#stopped) this.#partitions.freed(lane);
   }
 
-  #identify(given: { readonly producerId: bigint; readonly epoch: number } | null): boolean {
+  #identify(given: { readonly producerId: bigint; readonly epoch: number } | null): null {
     const { topic, diagnostics, beginAt } = this.#options;
     this.#identity = given && { sequence: 0, ...given, ...beginAt };
     if (!given) {
@@ -239,7 +239,7 @@ export class Dispatcher {
       );
     }
     this.pump();
-    return true;
+    return null;
   }
 
   #stopShipping(): void {

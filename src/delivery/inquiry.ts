@@ -5,8 +5,11 @@ import type { Answer, Failure } from './driver.ts';
 
 export interface InquiryOptions<T> {
   readonly ask: () => Promise<Answer<T>>;
-  /** Answers whether this will do; where it will not, the question is asked again. Must not throw. */
-  readonly onAnswer: (value: T) => boolean;
+  /**
+   * Answers null where this will do; else the question is asked again, and after so many milliseconds at most. Must not
+   * throw.
+   */
+  readonly onAnswer: (value: T) => number | null;
   readonly onFailure: (failure: Failure, attempt: number) => void;
   /** Asked for each wait anew. */
   readonly retry: () => Required<RetryOptions>;
@@ -28,11 +31,13 @@ export class Inquiry<T> {
     if (this.#asking || this.#timer || this.#stopped) return;
     this.#asking = true;
     void this.#options.ask().then((answer) => {
-      this.#asking = false;
       if (this.#stopped) return;
       if (!answer.ok) this.#options.onFailure(answer, this.#attempt);
-      if (answer.ok && this.#options.onAnswer(answer.value)) this.#attempt = 0;
-      else this.#startLater();
+      const withinMs = answer.ok ? this.#options.onAnswer(answer.value) : Number.POSITIVE_INFINITY;
+      // Not before: whoever is told an answer that will not do must not ask again at once.
+      this.#asking = false;
+      if (withinMs === null) this.#attempt = 0;
+      else this.#startLater(withinMs);
     });
   }
 
@@ -49,8 +54,9 @@ export class Inquiry<T> {
     if (this.#timer) clearTimeout(this.#timer);
   }
 
-  #startLater(): void {
-    const delay = backOff(this.#attempt++, this.#options.retry());
+  #startLater(withinMs: number): void {
+    const { minMs, maxMs } = this.#options.retry();
+    const delay = backOff(this.#attempt++, { minMs, maxMs: Math.min(maxMs, withinMs) });
     this.#timer = setTimeout(() => {
       this.#timer = null;
       this.start();

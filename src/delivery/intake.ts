@@ -188,6 +188,7 @@ export class Intake {
         const kept = this.#thin(place, gives, overflowError());
         // What comes next goes into another one: no record is encoded anew for each that comes after it.
         if (kept && place.queue.filling === kept) place.queue.seal();
+        if (kept) this.#mergeIntoPrevious({ queue: place.queue, batch: kept });
       },
       drop: (place) => this.#drop(place, overflowError()),
       bufferedBytes: () => ledger.counters.bufferedBytes,
@@ -204,6 +205,13 @@ export class Intake {
       `The buffer for topic ${topic} is full (${bufferMaxBytes} bytes). Records dropped so far: ${ledger.counters.dropped} (${onOverflow}). The broker takes less than is logged: look at earlier lines for the cause, or raise bufferMaxBytes.`,
       { topic, records: dropped, total: ledger.counters.dropped },
     );
+  }
+
+  #mergeIntoPrevious({ queue, batch }: Place): void {
+    const { cut, count, bytes } = batch;
+    const before = bytes + (queue.previousTo(batch)?.bytes ?? 0);
+    const into = queue.mergeIntoPrevious(batch, this.#limits);
+    if (into) this.#options.ledger.merged({ cut, count }, into, before);
   }
 
   #drop({ queue, batch }: Place, error: DeliveryError): void {

@@ -16,8 +16,8 @@ export class Lane {
   readonly id: number;
   /** Records that must go here. */
   readonly queue: RecordQueue;
-  /** Broker that leads the partition; null while nobody does. */
-  leader: number | null = null;
+  /** It failed in a way that another leader would explain. */
+  leaderInDoubt = false;
   /** A request for it is under way. */
   busy = false;
   /** No attempt before this (`performance.now()` milliseconds). */
@@ -35,6 +35,7 @@ export class Lane {
   readonly #held: QueuedBatch[] = [];
   /** Handed over and not settled, oldest first: the first is the one to send. More than one only after a split. */
   readonly #pending: QueuedBatch[] = [];
+  #leader: number | null = null;
   #identity: Identity | null = null;
   #epoch = 0;
   #nextSequence = 0;
@@ -42,6 +43,19 @@ export class Lane {
   constructor(id: number, driver: Driver) {
     this.id = id;
     this.queue = new RecordQueue(driver);
+  }
+
+  /** Broker that leads the partition; null while nobody does. */
+  get leader(): number | null {
+    return this.#leader;
+  }
+
+  /** A new leader is tried at once: what the one before failed at is no reason to wait. */
+  follow(leader: number | null): void {
+    if (leader === this.#leader) return;
+    this.#leader = leader;
+    this.leaderInDoubt = false;
+    this.retryAt = 0;
   }
 
   /** The batch to send, or to send again. */
@@ -92,6 +106,7 @@ export class Lane {
     this.#takeHead(batch);
     this.attempt = 0;
     this.retryAt = 0;
+    this.leaderInDoubt = false;
     this.acknowledged = true;
     return this.topicGone ? [] : this.#held.splice(0);
   }

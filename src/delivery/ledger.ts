@@ -55,6 +55,13 @@ export class Ledger {
     this.#expect(fromCut, -1);
   }
 
+  /** So many records of a batch of that flush have gone into another batch, and the bytes of both have become those of one. */
+  merged(from: { readonly cut: number; readonly count: number }, into: QueuedBatch, bytesBefore: number): void {
+    this.resized(bytesBefore, into);
+    this.#expect(into.cut, from.count);
+    this.#expect(from.cut, -from.count);
+  }
+
   /** One record has come after close. */
   receivedAfterClose({ level, settle }: LogRecord): void {
     this.counters.written += 1;

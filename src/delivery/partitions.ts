@@ -8,6 +8,9 @@ import type { Lanes } from './lanes.ts';
 /** Metadata older than this is asked for again, so that new partitions are found, in milliseconds. */
 const maxAgeMs = 60_000;
 
+/** While a leader is awaited, brokers that answer are asked this often at least, in milliseconds: Java's `retry.backoff.max.ms`. */
+const electionPollMs = 1_000;
+
 export interface PartitionsOptions {
   readonly topic: string;
   readonly lanes: Lanes;
@@ -39,9 +42,12 @@ export class Partitions {
     return now - this.#toldAt > maxAgeMs || this.#lanesWithoutPartition().length > 0;
   }
 
-  /** Answers whether every record that waits has a partition with a leader. */
-  follow({ topicId, partitions }: Topology): boolean {
-    if (topicId !== null && this.#formerTopics.has(topicId)) return false;
+  /**
+   * Answers null where every record that waits has a partition whose leader is not in doubt; else within how many
+   * milliseconds to ask again.
+   */
+  follow({ topicId, partitions }: Topology): number | null {
+    if (topicId !== null && this.#formerTopics.has(topicId)) return Number.POSITIVE_INFINITY;
     const { lanes, intake } = this.#options;
     const before = this.#rotation;
     const leaders = new Map(partitions.map(({ id, leader }) => [id, leader]));
@@ -54,12 +60,14 @@ export class Partitions {
     this.#topicId = topicId ?? this.#topicId;
     this.#toldAt = performance.now();
     this.#rotation = partitions.map(({ id }) => lanes.of(id));
-    for (const lane of lanes) lane.leader = leaders.get(lane.id) ?? null;
+    for (const lane of lanes) lane.follow(leaders.get(lane.id) ?? null);
     intake.setPartitions(partitions.length);
     if (recreated) this.#leaveOldTopic();
     const homeless = this.#lanesWithoutPartition()[0];
     if (homeless) this.#reportNoPartition(homeless);
-    return !homeless && partitions.every(({ leader }) => leader !== null);
+    const electing = this.#rotation.some((lane) => lane.leader === null || lane.leaderInDoubt);
+    if (electing) return electionPollMs;
+    return homeless ? Number.POSITIVE_INFINITY : null;
   }
 
   /** `lane` has nothing under way: where its topic was made again, what it holds goes to the new one. */

@@ -74,6 +74,15 @@ export class QueuedBatch {
     if (rank > this.#highestLevel) this.#highestLevel = rank;
   }
 
+  /** Adds the records of another batch, whose memory is given back. */
+  take(other: QueuedBatch): void {
+    if (other.#namesPartition) this.#namesPartition = true;
+    other.batch.records().forEach((record, index) => {
+      this.#add(record, other.#levels[index] ?? null, other.#waiters.get(index));
+    });
+    other.batch.release();
+  }
+
   /** Tells whoever waits how each record ended. */
   settle(settlement: (index: number, timestamp: number) => Settlement): void {
     for (const [index, { settle, timestamp }] of this.#waiters)

@@ -118,6 +118,22 @@ export class RecordQueue {
     if (successor) this.#countLevel(successor, 1);
   }
 
+  /**
+   * Adds the records of a sealed batch to the one before it, where one batch may hold both: what remains of many
+   * batches would otherwise take the memory of many, and as many requests. Answers the batch that has grown; null for none.
+   */
+  mergeIntoPrevious(batch: QueuedBatch, limits: BatchLimits): QueuedBatch | null {
+    const at = this.#sealed.indexOf(batch);
+    const previous = this.#sealed[at - 1];
+    if (!previous || !mayHold(previous, batch, limits)) return null;
+    this.#countLevel(previous, -1);
+    this.#countLevel(batch, -1);
+    previous.take(batch);
+    this.#sealed.splice(at, 1);
+    this.#countLevel(previous, 1);
+    return previous;
+  }
+
   #countLevel({ lowestLevel }: QueuedBatch, more: number): void {
     const count = (this.#lowestLevels.get(lowestLevel) ?? 0) + more;
     if (count > 0) this.#lowestLevels.set(lowestLevel, count);
@@ -133,6 +149,13 @@ function fits(record: LogRecord, open: QueuedBatch, limits: BatchLimits): boolea
     3 * ((record.value?.length ?? 0) + (record.key?.length ?? 0)) + headerBytes(record);
   if (roughly <= room) return true;
   return exactBytes(record.value) + exactBytes(record.key) + headerBytes(record) <= room;
+}
+
+function mayHold(previous: QueuedBatch, batch: QueuedBatch, limits: BatchLimits): boolean {
+  // The flush of the second one's records must not end before they are settled.
+  if (previous.cut > batch.cut) return false;
+  if (previous.count + batch.count > limits.maxRecords) return false;
+  return previous.bytes + batch.bytes + batch.count * recordOverhead <= limits.maxBytes;
 }
 
 const exactBytes = (part: string | Buffer | null): number =>

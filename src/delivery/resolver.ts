@@ -141,7 +141,9 @@ export class Resolver {
     this.#options.ledger.counters.retries += 1;
     lane.attempt += 1;
     lane.retryAt = retryAt;
-    if (failure.staleTopology) this.#options.onStaleTopology();
+    if (!failure.staleTopology) return;
+    lane.leaderInDoubt = true;
+    this.#options.onStaleTopology();
   }
 
   /** The broker takes the batch neither now nor later: size and content are checked before repeats. */

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { LogRecord, Settlement } from '../../../src/delivery/record.ts';
 import { Shipper, type ShipperOptions } from '../../../src/delivery/shipper.ts';
 import { type DiagnosticEvent, Diagnostics } from '../../../src/diagnostics.ts';
@@ -664,6 +664,23 @@ describe('topology', () => {
     expect(broker.topologies).toBeLessThan(20);
     await shipper.close();
     expect(ascending(broker.values())).toEqual(numbers(100));
+  });
+
+  it('looks for a new leader while the old one fails, and sends to it at once', async () => {
+    const broker = new ModelBroker(1);
+    const { shipper } = setUp({ retry: { minMs: 1_000_000, maxMs: 1_000_000 } }, broker);
+    await shipper.flush();
+    let lookups = 0;
+    broker.topology = async () => {
+      lookups += 1;
+      const leader = lookups < 3 ? 0 : 1;
+      return { ok: true, value: { topicId: broker.topicId, partitions: [{ id: 0, leader }] } };
+    };
+    broker.refusal = { staleTopology: true };
+    broker.fault = () => (lookups < 3 ? 'retriable' : 'none');
+    shipper.write(record('one'));
+    await vi.waitFor(() => expect(broker.values()).toEqual(['one']), { timeout: 5_000 });
+    await shipper.close();
   });
 
   it('keeps the order of all records in a topic of one partition, with and without keys', async () => {
