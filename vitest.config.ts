@@ -32,6 +32,7 @@ export default defineConfig({
         test: {
           name: 'faults',
           include: ['test/faults/**/*.test.ts'],
+          setupFiles: ['test/faults/secret-watch.ts'],
           // The full form has outages of a minute; see test/faults/form.ts.
           testTimeout: 600_000,
           execArgv: ['--disable-warning=TimeoutNegativeWarning'],

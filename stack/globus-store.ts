@@ -1,5 +1,14 @@
 /** Everything that the Globus stand-in remembers, in memory and without a bound: a soak must not lose tokens. */
 import type { Adapter, AdapterPayload } from 'oidc-provider';
+import { announceSecret } from './secrets.ts';
+
+/** What an id of these models is to whoever holds it. */
+const secretKinds: ReadonlyMap<string, string> = new Map([
+  ['AccessToken', 'an access token'],
+  ['ClientCredentials', 'an access token'],
+  ['RefreshToken', 'a refresh token'],
+  ['AuthorizationCode', 'an authorization code'],
+]);
 
 interface Entry {
   readonly payload: AdapterPayload;
@@ -12,6 +21,7 @@ export class GlobusStore {
   /** The view of one kind of thing that oidc-provider asks for. */
   adapter(model: string): Adapter {
     const entries = new Map<string, Entry>();
+    const kind = secretKinds.get(model);
     this.#models.set(model, entries);
     const find = async (
       matches: (payload: AdapterPayload, id: string) => boolean,
@@ -23,6 +33,7 @@ export class GlobusStore {
     };
     return {
       upsert: async (id, payload, expiresIn) => {
+        if (kind !== undefined) announceSecret({ kind, value: id });
         const expiresAt =
           expiresIn === undefined ? Number.POSITIVE_INFINITY : Date.now() + expiresIn * 1000;
         entries.set(id, { payload, expiresAt });

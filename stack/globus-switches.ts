@@ -1,4 +1,5 @@
 /** Faults that a test can switch on in the Globus stand-in, and the record of what was asked of it. */
+import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { accessTokenLife, paths } from './globus-facts.ts';
 
@@ -32,7 +33,20 @@ export interface SeenRequest {
   readonly endpoint: keyof typeof paths;
   /** Milliseconds since the epoch. */
   readonly at: number;
+  /** When it was answered, or whoever asked had hung up, in milliseconds since the epoch; null while it is under way. */
+  readonly until: number | null;
+  /** HTTP status of the answer; null where there was none. */
+  readonly status: number | null;
+  /** Whose refresh token it showed, by `digestOf`; null where it showed none. */
+  readonly refreshToken: string | null;
 }
+
+/** Tells one refresh token from others, and nothing of it. */
+export function digestOf(refreshToken: string): string {
+  return createHash('sha256').update(refreshToken).digest('hex').slice(0, 16);
+}
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 const defaultSwitches = (accessTokenTtl: number = accessTokenLife): Switches => ({
   accessTokenTtl,
@@ -79,11 +93,30 @@ export class SwitchBoard {
     this.#hanging.clear();
   }
 
-  record(path: string): void {
+  record(path: string, request: IncomingMessage, response: ServerResponse): void {
     const endpoint = endpoints.find(([, known]) => path === known)?.[0];
-    if (endpoint !== undefined && isEndpoint(endpoint)) {
-      this.#requests.push({ endpoint, at: Date.now() });
+    if (endpoint === undefined || !isEndpoint(endpoint)) return;
+    const seen: Writable<SeenRequest> = {
+      endpoint,
+      at: Date.now(),
+      until: null,
+      status: null,
+      refreshToken: null,
+    };
+    this.#requests.push(seen);
+    if (endpoint === 'token') {
+      const chunks: Buffer[] = [];
+      // Paused: who serves the request reads it, and this sees what is read.
+      request.on('data', (chunk: Buffer) => chunks.push(chunk)).pause();
+      request.once('end', () => {
+        const token = new URLSearchParams(Buffer.concat(chunks).toString()).get('refresh_token');
+        if (token !== null) seen.refreshToken = digestOf(token);
+      });
     }
+    response.once('close', () => {
+      seen.until = Date.now();
+      if (response.writableFinished) seen.status = response.statusCode;
+    });
   }
 
   /** Does what the token fault says. False where there is none to do. */

@@ -1,19 +1,22 @@
 /** A stand-in for Globus Auth on loopback: real OAuth by oidc-provider, Globus's paths and reply shapes, faults to switch on. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { json } from 'node:stream/consumers';
-import { eventService, eventServiceSecret, paths } from './globus-facts.ts';
+import { confidentialClient, eventService, eventServiceSecret, paths } from './globus-facts.ts';
 import { answerPage } from './globus-interactions.ts';
 import { createProvider } from './globus-provider.ts';
 import { approve, type SignedIn, signIn } from './globus-sign-in.ts';
 import { GlobusStore } from './globus-store.ts';
 import {
+  digestOf,
   type SeenRequest,
   SwitchBoard,
   type Switches,
   type TokenFault,
 } from './globus-switches.ts';
+import { announceSecret } from './secrets.ts';
 
 export type { SeenRequest, SignedIn, Switches, TokenFault };
+export { digestOf };
 
 /** The stand-in, as tests and the local stack use it. */
 export interface Globus {
@@ -53,6 +56,8 @@ export async function startGlobus(
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('No port.');
   const issuer = `http://127.0.0.1:${address.port}`;
+  announceSecret({ kind: 'a client secret', value: eventServiceSecret });
+  announceSecret({ kind: 'a client secret', value: confidentialClient.clientSecret });
   const store = new GlobusStore();
   const board = new SwitchBoard(options.accessTokenTtl);
   const people = new Map<string, string>();
@@ -65,7 +70,7 @@ export async function startGlobus(
       await answerControl(pathname.slice(paths.control.length + 1), request, response);
       return;
     }
-    board.record(pathname);
+    board.record(pathname, request, response);
     if (pathname === paths.token && board.misbehave(request, response)) return;
     if (await answerPage(provider, people, request, response)) return;
     await answerProvider(request, response);
@@ -148,5 +153,6 @@ export function connectGlobus(issuer: string): Globus {
 }
 
 function isSeenRequest(value: unknown): value is SeenRequest {
-  return typeof value === 'object' && value !== null && 'endpoint' in value && 'at' in value;
+  const names = ['endpoint', 'at', 'until', 'status', 'refreshToken'];
+  return typeof value === 'object' && value !== null && names.every((name) => name in value);
 }

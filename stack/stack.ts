@@ -10,6 +10,7 @@ import { type Globus, startGlobus } from './globus.ts';
 import { javaClassPath, requireJava } from './jars.ts';
 import { runKafkaTool } from './java-tools.ts';
 import { type Advertise, killAll, startKafka } from './kafka.ts';
+import { announceSecret } from './secrets.ts';
 import { listeners } from './server-properties.ts';
 import {
   type ClientCertificate,
@@ -74,6 +75,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     );
     const { issuer, introspectionUrl, resourceServer } = globus;
     const scramUser = { username: 'station', password: randomBytes(12).toString('hex') };
+    announceSecret({ kind: 'a SCRAM password', value: scramUser.password });
     onProgress(options.brokers === 3 ? 'Starting three brokers' : 'Starting Kafka');
     // Written while Kafka starts; awaited below, where its failure ends the brokers too.
     const clientCertificate = writeClientCertificate(directory, certificates);
@@ -134,6 +136,8 @@ async function writeClientCertificate(
   };
   const chainFile = join(place, 'chain.pem');
   const passphrase = randomBytes(12).toString('hex');
+  announceSecret({ kind: 'the passphrase of a PKCS12 file', value: passphrase });
+  announceSecret({ kind: 'a private key', value: client.key });
   await writeFile(files.certFile, client.certificate);
   await writeFile(files.keyFile, client.key, { mode: 0o600 });
   await writeFile(chainFile, client.certificate + ca);

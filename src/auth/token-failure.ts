@@ -44,6 +44,8 @@ export function describeFailure(error: unknown): Failure {
     const code = field(data, 'code') ?? field(error, 'code');
     const isCode = typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,60}$/.test(code);
     if (isCode) return unavailable(code, { mayBeServed: !unsent.test(code) });
+    // What simple-oauth2 throws for an answer of JSON that is no object, such as an empty one.
+    if (error instanceof TypeError) return unavailable('an answer without a token');
     // Neither an answer nor the network: what it is, and nothing of what it says.
     return lasting('unavailable', error instanceof Error ? error.name : 'no usable answer');
   }

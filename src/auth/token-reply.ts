@@ -44,7 +44,7 @@ export function tokensFor(reply: TokenReply, resourceServer: string): GlobusToke
 
 function readTokens(entry: unknown, askedAt: number): GlobusTokens | null {
   if (!isObject(entry)) return null;
-  const accessToken = textOf(entry['access_token']);
+  const accessToken = tokenOf(entry['access_token']);
   if (accessToken === null) return null;
   const life = Number(entry['expires_in']);
   const seconds = Number.isFinite(life) && life > 0 ? life : assumedLifeSeconds;
@@ -52,7 +52,7 @@ function readTokens(entry: unknown, askedAt: number): GlobusTokens | null {
     resourceServer: textOf(entry['resource_server']) ?? '',
     scope: textOf(entry['scope']) ?? '',
     accessToken,
-    refreshToken: textOf(entry['refresh_token']),
+    refreshToken: tokenOf(entry['refresh_token']),
     expiresAt: askedAt + seconds * 1000,
     tokenType: textOf(entry['token_type']) ?? 'Bearer',
   };
@@ -60,6 +60,13 @@ function readTokens(entry: unknown, askedAt: number): GlobusTokens | null {
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null;
+
+/**
+ * Null for what is no token, such as text that was damaged on its way: a refresh token would take the place of the
+ * good one. Printable ASCII (RFC 6749 appendix A.12 and A.17), and no spaces (RFC 6750 section 2.1).
+ */
+const tokenOf = (value: unknown): string | null =>
+  typeof value === 'string' && /^[\x21-\x7e]+$/.test(value) ? value : null;
 
 const textOf = (value: unknown): string | null =>
   typeof value === 'string' && value !== '' ? value : null;

@@ -7,7 +7,7 @@ import { type ConsumerOptions, resolveConsumer } from '../options.ts';
 import { type ConsumedRecord, recordOf } from './consumed-record.ts';
 import { GroupMember } from './group-member.ts';
 import { Handoff } from './handoff.ts';
-import { type Client, createClient } from './kafkajs-client.ts';
+import { createClient } from './kafkajs-client.ts';
 import {
   keyOf,
   type Position,
@@ -57,7 +57,6 @@ export class DiasporaConsumer
 {
   readonly #diagnostics: Diagnostics;
   readonly #tokens: ReaderTokens | null;
-  readonly #client: Client;
   readonly #member: GroupMember;
   readonly #groupId: string;
   readonly #handoff = new Handoff<Read>();
@@ -80,9 +79,8 @@ export class DiasporaConsumer
     this.#groupId = resolved.groupId;
     this.#diagnostics = createDiagnostics(resolved.diagnostics);
     this.#tokens = openTokens(resolved.auth, this.#diagnostics);
-    this.#client = createClient(resolved, this.#tokens);
     this.#member = new GroupMember({
-      client: this.#client.kafka,
+      newClient: (events) => createClient(resolved, this.#tokens, events),
       options: resolved,
       diagnostics: this.#diagnostics,
       positions: this.#positions,
@@ -202,8 +200,7 @@ export class DiasporaConsumer
     const left = await inTime(closeTimeoutMs, this.#leave());
     this.#closed = true;
     if (!left) this.#reportUncommitted();
-    void this.#member.close();
-    this.#client.disconnect();
+    await this.#member.disconnect();
     await this.#tokens?.close();
   }
 

@@ -1,23 +1,21 @@
-/** One membership of a consumer group after another: kafkajs's consumer, made anew whenever it stops for good. */
-import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
+/** One membership of a consumer group after another: a new one is made whenever kafkajs's consumer stops for good, or hangs. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { EachBatchPayload } from 'kafkajs';
 import { backOff } from '../back-off.ts';
 import type { BrokerFault } from '../broker-faults.ts';
 import type { Diagnostics } from '../diagnostics.ts';
 import { DiasporaError } from '../errors.ts';
 import type { ResolvedConsumer } from '../options.ts';
 import { failureMessage, failureOf } from './failure.ts';
-import { findOffsets } from './find-offsets.ts';
-import type {
-  Found,
-  Position,
-  Positions,
-  SeekTarget,
-  TopicPartition,
-  Unplaced,
-} from './positions.ts';
+import type { Client, ClientEvents } from './kafkajs-client.ts';
+import { Membership } from './membership.ts';
+import { Placing } from './placing.ts';
+import type { Position, Positions, SeekTarget, TopicPartition } from './positions.ts';
+import { HangError } from './watch.ts';
 
 export interface GroupMemberOptions {
-  readonly client: Kafka;
+  /** Each membership has connections of its own. */
+  readonly newClient: (events?: ClientEvents) => Client;
   readonly options: ResolvedConsumer;
   readonly diagnostics: Diagnostics;
   readonly positions: Positions;
@@ -33,27 +31,16 @@ export interface GroupMemberOptions {
   readonly isPaused: (partition: TopicPartition) => boolean;
 }
 
-interface Membership {
-  readonly consumer: Consumer;
-  /** How many commits the broker has acknowledged. */
-  commits: number;
-  /** Ends it for this reason. */
-  readonly end: (reason: unknown) => void;
-}
-
-/**
- * How long a broker waits for something to answer, in milliseconds: Java's `fetch.max.wait.ms`. Leaving the
- * group waits for the fetch that is under way.
- */
-const fetchWaitMs = 500;
-
 /** Of so many failures in a row to find out where to go on, one is reported. */
 const unplacedNews = 3;
 
 export class GroupMember {
   readonly #options: GroupMemberOptions;
+  readonly #placing: Placing;
   readonly #closed = new AbortController();
+  readonly #disconnected = new AbortController();
   readonly #running: Promise<void>;
+  /** The present one, once it has its partitions. */
   #membership: Membership | null = null;
   #assigned: readonly TopicPartition[] = [];
   /** The last commit: one at a time, or an older one could reach the broker after a newer one. */
@@ -63,6 +50,10 @@ export class GroupMember {
 
   constructor(options: GroupMemberOptions) {
     this.#options = options;
+    this.#placing = new Placing({
+      ...options,
+      onFailure: (error, failures, waitMs) => this.#reportUnplaced(error, failures, waitMs),
+    });
     this.#running = this.#run();
   }
 
@@ -84,17 +75,8 @@ export class GroupMember {
           `partition ${lost.partition} of topic ${lost.topic} is not assigned to this consumer`,
         );
       }
-      const { commits } = membership;
       const committed = this.#options.positions.committing(positions);
-      await membership.consumer.commitOffsets(
-        positions.map(({ topic, partition, offset }) => ({
-          topic,
-          partition,
-          offset: String(offset),
-        })),
-      );
-      // kafkajs answers without asking the broker while it stops.
-      if (membership.commits === commits) throw new Error('the consumer was leaving the group');
+      await membership.commit(positions);
       committed();
     } catch (cause) {
       throw new DiasporaError(
@@ -110,26 +92,30 @@ export class GroupMember {
     const unplaced = this.#options.positions.seek(partition, target);
     const membership = this.#membership;
     if (!unplaced || !membership) return;
-    if (typeof target === 'bigint') this.#goOn(membership, unplaced, null);
-    else void this.#place(membership, [unplaced]);
+    if (typeof target === 'bigint') this.#placing.goOn(membership, unplaced, null);
+    else void this.#placing.place(membership, [unplaced]);
   }
 
   pause(partitions: readonly TopicPartition[]): void {
-    const membership = this.#membership;
-    if (membership) ask(() => membership.consumer.pause(byTopic(partitions)));
+    this.#membership?.pause(partitions);
   }
 
   /** What has no place yet is resumed once it has one. */
   resume(partitions: readonly TopicPartition[]): void {
-    const membership = this.#membership;
-    const placed = partitions.filter((partition) => this.#options.positions.current(partition));
-    if (membership) ask(() => membership.consumer.resume(byTopic(placed)));
+    const { positions } = this.#options;
+    this.#membership?.resume(partitions.filter((partition) => positions.current(partition)));
   }
 
   /** Leaves the group. Never rejects. */
   async close(): Promise<void> {
     this.#closed.abort();
     await this.#running;
+  }
+
+  /** Breaks its connections, where `close()` takes too long. Never rejects. */
+  async disconnect(): Promise<void> {
+    this.#disconnected.abort();
+    await this.close();
   }
 
   async #run(): Promise<void> {
@@ -143,15 +129,8 @@ export class GroupMember {
       failures = Date.now() - joinedAt > 60_000 ? 0 : failures + 1;
       const waitMs = Math.ceil(backOff(failures, retry));
       this.#report(error, failures, waitMs);
-      await this.#waitOrEnd(waitMs);
+      await sleep(waitMs, undefined, { signal: this.#closed.signal }).catch(() => undefined);
     }
-  }
-
-  async #waitOrEnd(milliseconds: number): Promise<void> {
-    const over = new AbortController();
-    const timer = setTimeout(() => over.abort(), milliseconds);
-    await abortOf(this.#closed.signal, over.signal);
-    clearTimeout(timer);
   }
 
   #report(error: unknown, failures: number, waitMs: number): void {
@@ -159,7 +138,7 @@ export class GroupMember {
     if (!failure) return;
     const { code, message } = failure;
     // A new group's coordinator takes a moment to load: a first failure that passes is no news.
-    if (code === 'CONSUMER_RESTARTED' && failures === 1) return;
+    if (code === 'CONSUMER_RESTARTED' && failures === 1 && !(error instanceof HangError)) return;
     const { groupId } = this.#options.options;
     this.#options.diagnostics.emit(
       code,
@@ -193,64 +172,28 @@ export class GroupMember {
 
   /** One membership, from connecting to whatever ends it. Answers why it ended; never rejects. */
   async #belong(): Promise<unknown> {
-    const { client, options } = this.#options;
-    const consumer = client.consumer({
-      groupId: options.groupId,
-      maxWaitTimeInMs: fetchWaitMs,
-      retry: {
-        initialRetryTime: options.retry.minMs,
-        maxRetryTime: options.retry.maxMs,
-        // Recovery belongs here, where it is reported, and where positions are known.
-        restartOnFailure: async () => false,
+    const { newClient, options, onBatch, onRebalancing } = this.#options;
+    const membership = new Membership({
+      newClient,
+      options,
+      onBatch,
+      onConnected: () => {
+        this.#answered = true;
+      },
+      onJoined: (joined, partitions) => {
+        this.#takeUp(joined, partitions).catch((error: unknown) => joined.end(error));
+      },
+      onRebalancing: () => {
+        onRebalancing();
+        this.#suspend();
       },
     });
-    let end = (_reason: unknown): void => undefined;
-    const ended = new Promise<unknown>((resolve) => {
-      end = resolve;
-    });
-    const membership: Membership = { consumer, commits: 0, end };
-    consumer.on('consumer.crash', ({ payload }) => end(payload.error));
-    consumer.on('consumer.commit_offsets', () => {
-      membership.commits += 1;
-    });
-    // Many memberships may come before the end: each takes its listener back.
-    const over = new AbortController();
-    consumer.on('consumer.group_join', ({ payload }) => {
-      // It may still be joining when it is given up.
-      if (over.signal.aborted) return;
-      this.#takeUp(membership, payload.memberAssignment, joined).catch(end);
-    });
-    consumer.on('consumer.rebalancing', () => {
-      if (over.signal.aborted) return;
-      this.#options.onRebalancing();
-      this.#suspend();
-    });
-    const joined = this.#join(consumer);
-    const closed = abortOf(this.#closed.signal, over.signal);
-    try {
-      // A crash while joining is told before joining ends, and with its reason.
-      return await Promise.race([ended, closed, joined.then(() => ended)]);
-    } catch (error) {
-      return error;
-    } finally {
-      over.abort();
-      this.#suspend();
-      this.#membership = null;
-      await leave(consumer);
-      // Where the end came while it was still joining, it must not stay in the group afterwards.
-      void joined.catch(() => undefined).then(() => leave(consumer));
-    }
-  }
-
-  async #join(consumer: Consumer): Promise<void> {
-    const { options, onBatch } = this.#options;
-    await consumer.connect();
-    this.#answered = true;
-    await consumer.subscribe({
-      topics: [...options.topics],
-      fromBeginning: options.autoOffsetReset === 'earliest',
-    });
-    await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: onBatch });
+    await abortOf(this.#closed.signal, membership.over);
+    membership.end(new Error('the consumer is closed'));
+    this.#suspend();
+    this.#membership = null;
+    await membership.leave(this.#disconnected.signal);
+    return membership.over.reason;
   }
 
   #suspend(): void {
@@ -260,16 +203,8 @@ export class GroupMember {
     this.#options.onSuspended();
   }
 
-  async #takeUp(
-    membership: Membership,
-    assignment: Readonly<Record<string, readonly number[]>>,
-    joined: Promise<void>,
-  ): Promise<void> {
+  async #takeUp(membership: Membership, partitions: readonly TopicPartition[]): Promise<void> {
     const { positions, options, diagnostics, onAssigned, onSuspended } = this.#options;
-    const partitions = Object.entries(assignment).flatMap(([topic, numbers]) =>
-      numbers.map((partition) => ({ topic, partition })),
-    );
-    if (this.#closed.signal.aborted) return;
     this.#membership = membership;
     this.#assigned = partitions;
     positions.assign(partitions);
@@ -279,70 +214,11 @@ export class GroupMember {
       groupId,
       partitions: partitions.length,
     });
-    await this.#place(membership, positions.unplaced());
+    await this.#placing.place(membership, positions.unplaced());
     // Before that, kafkajs would leave commits undone.
-    await joined;
+    await membership.joined.catch(() => undefined);
     if (this.#membership === membership && this.#assigned === partitions) onAssigned(partitions);
   }
-
-  /**
-   * Nothing is fetched of these partitions until it is known where to go on. Asks until it is, or until that is not
-   * wanted any more: one that left the group for it would make all the others stop, too. Never rejects.
-   */
-  async #place(membership: Membership, unplaced: readonly Unplaced[]): Promise<void> {
-    const { client, options, positions } = this.#options;
-    const isWanted = (one: Unplaced): boolean =>
-      !this.#closed.signal.aborted && this.#membership === membership && positions.isUnplaced(one);
-    let left = unplaced.filter(isWanted);
-    if (left.length > 0) ask(() => membership.consumer.pause(byTopic(left)));
-    for (let failures = 1; left.length > 0; failures += 1) {
-      try {
-        await findOffsets(client, options, left, (one, found) => {
-          this.#goOn(membership, one, found);
-          return isWanted(one);
-        });
-        return;
-      } catch (error) {
-        left = left.filter(isWanted);
-        if (left.length === 0) return;
-        const waitMs = Math.ceil(backOff(failures, options.retry));
-        this.#reportUnplaced(error, failures, waitMs);
-        await this.#waitOrEnd(waitMs);
-        left = left.filter(isWanted);
-      }
-    }
-  }
-
-  #goOn(membership: Membership, unplaced: Unplaced, found: Found | null): void {
-    if (this.#membership !== membership) return;
-    const { positions, isPaused } = this.#options;
-    const offset = positions.place(unplaced, found);
-    if (offset === null) return;
-    const { topic, partition } = unplaced;
-    ask(() => {
-      membership.consumer.seek({ topic, partition, offset: String(offset) });
-      if (!isPaused(unplaced)) membership.consumer.resume(byTopic([unplaced]));
-    });
-  }
-}
-
-/** kafkajs throws where its membership has just ended: the next one does it all again. */
-function ask(call: () => void): void {
-  try {
-    call();
-  } catch {}
-}
-
-async function leave(consumer: Consumer): Promise<void> {
-  await consumer.disconnect().catch(() => undefined);
-}
-
-function byTopic(partitions: readonly TopicPartition[]): { topic: string; partitions: number[] }[] {
-  const topics = new Map<string, number[]>();
-  for (const { topic, partition } of partitions) {
-    topics.set(topic, [...(topics.get(topic) ?? []), partition]);
-  }
-  return [...topics].map(([topic, numbers]) => ({ topic, partitions: numbers }));
 }
 
 /** Resolves when one of the signals is aborted, and leaves no listener behind. */

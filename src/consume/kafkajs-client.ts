@@ -1,18 +1,19 @@
 /** kafkajs's client, signed in as the options say. */
-import * as net from 'node:net';
-import * as tls from 'node:tls';
-import kafkajs, {
-  type ISocketFactory,
-  type Kafka,
-  type KafkaConfig,
-  type SASLOptions,
-} from 'kafkajs';
+import kafkajs, { type Kafka, type KafkaConfig, type SASLOptions } from 'kafkajs';
 import type { ResolvedAuth, ResolvedConnection } from '../options.ts';
 import { registerZstd } from './codecs.ts';
+import { Sockets } from './sockets.ts';
 
 /** What a client needs of a source of access tokens. */
 export interface BearerTokens {
   token(): Promise<{ value: string }>;
+}
+
+export interface ClientEvents {
+  /** A connection is about to be made. */
+  readonly onConnecting?: () => void;
+  /** There is no token. kafkajs leaves that connection in the middle of its sign-in, and never gets it out of there. */
+  readonly onTokenFailed?: (error: unknown) => void;
 }
 
 export interface Client {
@@ -24,14 +25,22 @@ export interface Client {
 /** Attempts inside kafkajs, before a failure comes out to where it is reported and tried again. */
 const retriesInside = 5;
 
-/** When an idle connection is first probed, in milliseconds: kafkajs's own. */
-const keepAliveMs = 60_000;
+/**
+ * How long before its session ends a connection signs in anew, in milliseconds. kafkajs's own are 10 s: of a session that is
+ * shorter, each request would begin with signing in, and a broker refuses that more often than once a second
+ * (`MIN_REAUTH_INTERVAL_ONE_SECOND_NANOS` in its `KafkaChannel`).
+ */
+const reauthenticationThresholdMs = 2_000;
 
-export function createClient(options: ResolvedConnection, tokens: BearerTokens | null): Client {
+export function createClient(
+  options: ResolvedConnection,
+  tokens: BearerTokens | null,
+  { onConnecting = () => undefined, onTokenFailed = () => undefined }: ClientEvents = {},
+): Client {
   registerZstd();
   const { auth, bootstrapBrokers, clientId, tls, requestTimeoutMs, retry } = options;
-  const sasl = saslOf(auth, tokens);
-  const sockets = new Sockets();
+  const sasl = saslOf(auth, tokens, onTokenFailed);
+  const sockets = new Sockets(onConnecting);
   const config: KafkaConfig = {
     clientId,
     brokers: bootstrapBrokers.map(
@@ -42,6 +51,7 @@ export function createClient(options: ResolvedConnection, tokens: BearerTokens |
     requestTimeout: requestTimeoutMs,
     connectionTimeout: Math.min(requestTimeoutMs, 10_000),
     enforceRequestTimeout: true,
+    reauthenticationThreshold: reauthenticationThresholdMs,
     socketFactory: sockets.open,
     retry: { initialRetryTime: retry.minMs, maxRetryTime: retry.maxMs, retries: retriesInside },
     logLevel: kafkajs.logLevel.NOTHING,
@@ -51,11 +61,24 @@ export function createClient(options: ResolvedConnection, tokens: BearerTokens |
   return { kafka: new kafkajs.Kafka(config), disconnect: () => sockets.destroy() };
 }
 
-function saslOf(auth: ResolvedAuth, tokens: BearerTokens | null): SASLOptions | null {
+function saslOf(
+  auth: ResolvedAuth,
+  tokens: BearerTokens | null,
+  onTokenFailed: (error: unknown) => void,
+): SASLOptions | null {
   if (tokens) {
     return {
       mechanism: 'oauthbearer',
-      oauthBearerProvider: async () => ({ value: (await tokens.token()).value }),
+      oauthBearerProvider: async () => {
+        try {
+          return { value: (await tokens.token()).value };
+        } catch (cause) {
+          onTokenFailed(cause);
+          // Another attempt on the same connection is out of turn: brokers refuse it, and that would hide the cause.
+          const reason = cause instanceof Error ? cause : String(cause);
+          throw Object.assign(new kafkajs.KafkaJSNonRetriableError(reason), { cause });
+        }
+      },
     };
   }
   if (auth.type !== 'scram') return null;
@@ -63,30 +86,4 @@ function saslOf(auth: ResolvedAuth, tokens: BearerTokens | null): SASLOptions | 
   return auth.mechanism === 'SCRAM-SHA-256'
     ? { mechanism: 'scram-sha-256', username, password }
     : { mechanism: 'scram-sha-512', username, password };
-}
-
-/** kafkajs's own way to open sockets, with a list of them. */
-class Sockets {
-  readonly #sockets = new Set<net.Socket>();
-  #destroyed = false;
-
-  readonly open: ISocketFactory = ({ host, port, ssl, onConnect }) => {
-    if (this.#destroyed) throw new Error('the consumer is closed');
-    const socket = ssl
-      ? tls.connect({ host, port, ...(!net.isIP(host) && { servername: host }), ...ssl }, onConnect)
-      : net.connect({ host, port }, onConnect);
-    socket.setKeepAlive(true, keepAliveMs);
-    this.#sockets.add(socket);
-    socket.once('close', () => this.#sockets.delete(socket));
-    return socket;
-  };
-
-  destroy(): void {
-    this.#destroyed = true;
-    for (const socket of this.#sockets) {
-      // kafkajs takes an error for the end of what waits for an answer, and may have stopped listening.
-      socket.on('error', () => undefined);
-      socket.destroy(new Error('the consumer is closed'));
-    }
-  }
 }

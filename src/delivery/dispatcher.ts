@@ -61,9 +61,7 @@ export class Dispatcher {
     });
     this.#partitions = new Partitions({
       ...options,
-      onFailure: (message) => {
-        this.#resolver.lastFailure = message;
-      },
+      onFailure: (message) => this.#resolver.waitsFor(message),
     });
     this.#topology = new Inquiry({
       retry,

@@ -208,10 +208,10 @@ export class Intake {
   }
 
   #mergeIntoPrevious({ queue, batch }: Place): void {
+    // As they are before: a batch that was merged into another has given its memory back.
     const { cut, count, bytes } = batch;
-    const before = bytes + (queue.previousTo(batch)?.bytes ?? 0);
-    const into = queue.mergeIntoPrevious(batch, this.#limits);
-    if (into) this.#options.ledger.merged({ cut, count }, into, before);
+    const merged = queue.mergeIntoPrevious(batch, this.#limits);
+    if (merged) this.#options.ledger.merged({ cut, count, bytes }, merged.into, merged.grownBy);
   }
 
   #drop({ queue, batch }: Place, error: DeliveryError): void {

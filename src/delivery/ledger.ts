@@ -55,9 +55,13 @@ export class Ledger {
     this.#expect(fromCut, -1);
   }
 
-  /** So many records of a batch of that flush have gone into another batch, and the bytes of both have become those of one. */
-  merged(from: { readonly cut: number; readonly count: number }, into: QueuedBatch, bytesBefore: number): void {
-    this.resized(bytesBefore, into);
+  /** All records of a batch of that flush have moved to another batch, which has grown by so many bytes. */
+  merged(
+    from: { readonly cut: number; readonly count: number; readonly bytes: number },
+    into: QueuedBatch,
+    grownBy: number,
+  ): void {
+    this.counters.bufferedBytes += grownBy - from.bytes;
     this.#expect(into.cut, from.count);
     this.#expect(from.cut, -from.count);
   }

@@ -120,18 +120,23 @@ export class RecordQueue {
 
   /**
    * Adds the records of a sealed batch to the one before it, where one batch may hold both: what remains of many
-   * batches would otherwise take the memory of many, and as many requests. Answers the batch that has grown; null for none.
+   * batches would otherwise take the memory of many, and as many requests. Answers the batch that has grown and by how
+   * many bytes; null where none has.
    */
-  mergeIntoPrevious(batch: QueuedBatch, limits: BatchLimits): QueuedBatch | null {
+  mergeIntoPrevious(
+    batch: QueuedBatch,
+    limits: BatchLimits,
+  ): { readonly into: QueuedBatch; readonly grownBy: number } | null {
     const at = this.#sealed.indexOf(batch);
     const previous = this.#sealed[at - 1];
     if (!previous || !mayHold(previous, batch, limits)) return null;
+    const before = previous.bytes;
     this.#countLevel(previous, -1);
     this.#countLevel(batch, -1);
     previous.take(batch);
     this.#sealed.splice(at, 1);
     this.#countLevel(previous, 1);
-    return previous;
+    return { into: previous, grownBy: previous.bytes - before };
   }
 
   #countLevel({ lowestLevel }: QueuedBatch, more: number): void {
@@ -154,6 +159,10 @@ function fits(record: LogRecord, open: QueuedBatch, limits: BatchLimits): boolea
 function mayHold(previous: QueuedBatch, batch: QueuedBatch, limits: BatchLimits): boolean {
   // The flush of the second one's records must not end before they are settled.
   if (previous.cut > batch.cut) return false;
+  // The one whose level gives way first has the other encoded anew with it: that must not be the larger.
+  const [first, later] =
+    previous.lowestLevel < batch.lowestLevel ? [previous, batch] : [batch, previous];
+  if (first.lowestLevel < later.lowestLevel && later.bytes > first.bytes) return false;
   if (previous.count + batch.count > limits.maxRecords) return false;
   return previous.bytes + batch.bytes + batch.count * recordOverhead <= limits.maxBytes;
 }

@@ -26,6 +26,9 @@ const passing: ReadonlySet<Failure['code']> = new Set([
   'TOPIC_UNKNOWN',
 ]);
 
+/** Stands where a failure would be named: what failed before an acknowledgement is no reason for what is left after it. */
+const noFailure = 'no failure since the last acknowledgement, but no answer in time';
+
 type Refusal = 'RECORD_TOO_LARGE' | 'RECORD_INVALID';
 
 /** What is to be resolved: `batch` is the head of `lane`, and was sent to `broker`. */
@@ -99,10 +102,15 @@ export class Resolver {
    */
   report(lane: Lane | null, { code, message }: Failure, attempt: number): void {
     const { topic, diagnostics } = this.#options;
-    this.lastFailure = message;
-    this.#waitingSince ??= performance.now();
+    this.waitsFor(message);
     if (code === null || (passing.has(code) && attempt < passingAttempts)) return;
     diagnostics.emit(code, message, { topic, partition: lane?.id ?? null });
+  }
+
+  /** Remembers why records wait, where whoever found it says it. */
+  waitsFor(message: string): void {
+    this.lastFailure = message;
+    this.#waitingSince ??= performance.now();
   }
 
   #acknowledged(
@@ -115,16 +123,21 @@ export class Resolver {
     intake.unlearnLimit(batch.bytes);
     for (const held of lane.acknowledge(batch)) ledger.acknowledged(held, lane.id, null, null);
     ledger.acknowledged(batch, lane.id, baseOffset, logAppendTime);
-    if (this.#waitingSince === null) this.#troublesSeen = diagnostics.troubles;
-    else this.#recovered(Math.min(this.#waitingSince, batch.openedAt));
+    if (this.#waitingSince === null) {
+      this.lastFailure = noFailure;
+      this.#troublesSeen = diagnostics.troubles;
+    } else this.#recovered(Math.min(this.#waitingSince, batch.openedAt));
   }
 
   /** Whoever was told of a trouble is told of its end: when no lane fails any more. */
   #recovered(since: number): void {
     const { topic, diagnostics, lanes, ledger } = this.#options;
     this.#waitingSince = since;
-    for (const { attempt } of lanes) if (attempt > 0) return;
+    for (const { attempt, leader, empty } of lanes) {
+      if (attempt > 0 || (leader === null && !empty)) return;
+    }
     this.#waitingSince = null;
+    this.lastFailure = noFailure;
     if (diagnostics.troubles === this.#troublesSeen) return;
     this.#troublesSeen = diagnostics.troubles;
     const seconds = Math.round((performance.now() - since) / 100) / 10;

@@ -221,17 +221,18 @@ function knownNames(schema: z.ZodObject, path: readonly string[], options: unkno
   return Object.keys(schema.shape);
 }
 
-/** `exactOptionalPropertyTypes` at run time: an option set to undefined is not set. */
-function withoutUndefined(value: object): Record<string, unknown> {
+/** `exactOptionalPropertyTypes` at run time: an option set to undefined is not set. None lies in more than one object. */
+function withoutUndefined(value: object, within = true): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(value)
       .filter(([, item]) => item !== undefined)
       .map(([name, item]) => [
         name,
+        within &&
         typeof item === 'object' &&
         item !== null &&
         Object.getPrototypeOf(item) === Object.prototype
-          ? withoutUndefined(item)
+          ? withoutUndefined(item, false)
           : item,
       ]),
   );

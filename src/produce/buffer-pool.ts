@@ -1,7 +1,7 @@
 /** A free list of buffers, so that batch after batch uses the same memory and the garbage collector sees none of it. */
 
-/** Size of the smallest buffer, in bytes. */
-const smallestBytes = 16 * 1024;
+/** Size of the smallest buffer, in bytes: batches of few records wait in large numbers during an outage. */
+const smallestBytes = 1024;
 
 /** Bytes that the pool keeps for later by default; what is given back beyond that is left to the garbage collector. */
 const defaultKeptBytes = 8 * 1024 * 1024;

@@ -125,6 +125,8 @@ const meanings: ReadonlyMap<number, Meaning> = new Map<number, Meaning>([
   ],
   // THROTTLING_QUOTA_EXCEEDED
   [89, { kind: 'retriable', code: 'BROKER_THROTTLED' }],
+  // UNKNOWN_TOPIC_ID: the topic that was written to is deleted; one of its name may have been made since.
+  [100, { kind: 'retriable', code: 'TOPIC_UNKNOWN', says: unknownTopic, staleTopology: true }],
 ]);
 
 /** What one partition's answer means. `maxTimestamp` is the latest time among the batch's records, in milliseconds. */

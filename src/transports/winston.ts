@@ -53,8 +53,12 @@ export class DiasporaTransport extends Transport {
   #closing: Promise<void> | null = null;
 
   constructor(options: DiasporaTransportOptions = {}) {
-    const { format, level, silent, handleExceptions, handleRejections, ...own } = options;
-    const resolved = resolveTransport(own);
+    // Taken apart, what is no object would look like one without options.
+    const given = typeof options === 'object' && options !== null;
+    const { format, level, silent, handleExceptions, handleRejections, ...own } = given
+      ? options
+      : {};
+    const resolved = resolveTransport(given ? own : options);
     super({
       ...(format !== undefined && { format }),
       ...(level !== undefined && { level }),

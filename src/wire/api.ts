@@ -10,6 +10,8 @@ export interface Api<Body, Reply> {
   readonly name: string;
   readonly minVersion: number;
   readonly maxVersion: number;
+  /** The package does without it where a broker does not know it. */
+  readonly optional?: true;
   /** Whether the version uses compact lengths and tagged fields (KIP-482). */
   flexible(version: number): boolean;
   encode(body: Body, version: number, writer: Writer): void;

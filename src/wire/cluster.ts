@@ -99,12 +99,12 @@ export class Cluster {
     const found = reply.topics.find(({ name }) => name === topic);
     if (found === undefined) throw brokerError(3, `Topic ${topic} is missing from the metadata`);
     if (found.errorCode !== 0) throw brokerError(found.errorCode, `Metadata of topic ${topic}`);
-    return {
-      clusterId: reply.clusterId,
-      topic,
-      topicId: found.topicId,
-      partitions: found.partitions.toSorted((a, b) => a.id - b.id),
-    };
+    const partitions = found.partitions.toSorted((a, b) => a.id - b.id);
+    // Partitions are numbered from 0 without gaps: records given to one that is not there would wait for ever.
+    if (partitions.some(({ id }, index) => id !== index)) {
+      throw brokerError(5, `Metadata of topic ${topic} leaves partitions out`);
+    }
+    return { clusterId: reply.clusterId, topic, topicId: found.topicId, partitions };
   }
 
   /**

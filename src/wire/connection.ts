@@ -24,6 +24,12 @@ const maxReplyBytes = 100 * 2 ** 20;
 /** Most bytes sent and not yet answered. A single larger request goes alone. */
 const maxBytesInFlight = 32 * 2 ** 20;
 
+/**
+ * Most milliseconds of silence that a broker is granted at a time. A quota is counted over some seconds (`quota.window.num`); a
+ * broker that wants more leaves what comes then unread, and the request's deadline ends the connection.
+ */
+const longestSilenceMs = 60_000;
+
 /** What brokers log as the client's software (KIP-511). The version is the package's. */
 export const software = { softwareName: 'diaspora-logger', softwareVersion: '0.1.0' } as const;
 
@@ -228,6 +234,8 @@ export class Connection {
     const highest = api.highestVersionFor?.(body) ?? api.maxVersion;
     const version = Math.min(range?.max ?? -1, highest);
     if (range !== undefined && version >= api.minVersion && version >= range.min) return version;
+    // What it said once holds for the connection: the next one asks anew, and may meet another broker behind the address.
+    if (!api.optional) this.retire();
     const theirs = range === undefined ? 'does not know it' : `takes ${range.min} to ${range.max}`;
     throw new ConnectionError(
       'BROKER_TOO_OLD',
@@ -291,7 +299,8 @@ export class Connection {
   }
 
   /** The broker does not read from the connection meanwhile (KIP-219). */
-  #keepSilent(milliseconds: number): void {
+  #keepSilent(askedMs: number): void {
+    const milliseconds = Math.min(askedMs, longestSilenceMs);
     const until = performance.now() + milliseconds;
     if (until <= this.#silentUntil) return;
     this.#silentUntil = until;

@@ -35,7 +35,14 @@ export function openSocket(options: OpenSocketOptions): Promise<Socket> {
       return;
     }
     let phase: Phase = 'connect';
-    const socket = start(broker, tls);
+    let socket: Socket;
+    try {
+      socket = start(broker, tls);
+    } catch (error) {
+      // A port that is none, which metadata may name.
+      reject(connectionError(socketFailure(error, { broker, phase, heard: false }), false));
+      return;
+    }
     sockets.add(socket);
 
     let stop = deadline(timeoutMs, () => fail(tooSlow(broker, 'accept a connection', timeoutMs)));

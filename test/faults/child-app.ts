@@ -1,5 +1,6 @@
 /** A program of `apps/` as a process of its own, which does what it is told and answers. */
 import { type ChildProcess, fork } from 'node:child_process';
+import { channel } from 'node:diagnostics_channel';
 import { EventEmitter, once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
@@ -18,6 +19,18 @@ export interface ChildAppOptions {
   readonly args: readonly string[];
   /** Beside the system's own: nothing of this process's `DIASPORA_` variables. */
   readonly env: Readonly<Record<string, string>>;
+}
+
+/** Name of the `node:diagnostics_channel` of this process on which each app is told of. */
+const started = 'faults:child-app';
+
+/** Tells of each app that is started from now on, until the answer is called. */
+export function onStart(tell: (app: ChildApp<object>) => void): () => void {
+  const listen = (app: unknown): void => {
+    if (app instanceof ChildApp) tell(app);
+  };
+  channel(started).subscribe(listen);
+  return () => void channel(started).unsubscribe(listen);
 }
 
 /** `Reply` is what the program answers each command with; the program is this repository's own, and trusted to. */
@@ -49,6 +62,7 @@ export class ChildApp<Reply extends object> {
       this.#answers.emit('ended');
       return this.#end;
     });
+    channel(started).publish(this);
   }
 
   /** Everything that it has printed, on either stream. */
@@ -91,8 +105,8 @@ export class ChildApp<Reply extends object> {
     return this.#ended;
   }
 
-  kill(): void {
-    this.#child.kill('SIGKILL');
+  kill(signal: NodeJS.Signals = 'SIGKILL'): void {
+    this.#child.kill(signal);
   }
 
   async #answer(id: number): Promise<Reply> {

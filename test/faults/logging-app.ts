@@ -28,12 +28,21 @@ export interface LoggingEnd extends LoggingState {
   readonly maxRssBytes: number;
 }
 
+export type Level = 'debug' | 'info' | 'warn' | 'error';
+
 export interface Burst {
   readonly count: number;
   /** Characters added to each record. */
   readonly size?: number;
-  /** Default: debug, info, warn and error in turn. */
-  readonly level?: 'debug' | 'info' | 'warn' | 'error';
+  /** Of all records. Default: `levels` in turn. */
+  readonly level?: Level;
+  /** Default: debug, info, warn and error. */
+  readonly levels?: readonly Level[];
+  /**
+   * Waits where the queue to Pino's worker is full, as Pino itself does not: that queue is Pino's own, and has no bound.
+   * Default false.
+   */
+  readonly drains?: boolean;
 }
 
 export interface EndedApp extends LoggingEnd, AppEnd {
@@ -100,6 +109,11 @@ export class LoggingApp {
   /** Answers with the counters after it: when everything is settled, or `closeTimeoutMs` is over. */
   flush(): Promise<LoggingState> {
     return this.#app.tell('flush');
+  }
+
+  /** Measures from now on how long the app is held up: what came before, such as its own start, is forgotten. */
+  async measure(): Promise<void> {
+    await this.#app.tell('measure');
   }
 
   /** Ends its logger, and waits for the process. */

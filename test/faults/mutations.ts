@@ -48,6 +48,8 @@ export const repeatPiece: Mutation = (bytes, random) => {
 /** Bytes that nobody sent. */
 export const insertBytes: Mutation = (bytes, random) => {
   const at = random.integer(bytes.length + 1);
-  const more = Buffer.from(Array.from({ length: 1 + random.integer(4) }, () => random.integer(256)));
+  const more = Buffer.from(
+    Array.from({ length: 1 + random.integer(4) }, () => random.integer(256)),
+  );
   return Buffer.concat([bytes.subarray(0, at), more, bytes.subarray(at)]);
 };

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, type TestContext } from 'vitest';
 import type { TransportOptions } from '../../src/options.ts';
+import { digestOf } from '../../stack/globus.ts';
 import type { Stack } from '../../stack/stack.ts';
 import { uniqueTopic } from '../shared-stack.ts';
 import { reportFigures } from './figures.ts';
@@ -30,6 +31,7 @@ export interface Outage {
   readonly apply: (context: OutageContext) => Promise<void>;
   /** Records a second of each app. Default 1,000. */
   readonly perSecond?: number;
+  /** Of the apps that log; `requestTimeoutMs` is the reader's, too. */
   readonly options?: TransportOptions;
   /** Milliseconds of logging before and after the fault. Default 10 s, 3 s in the short form. */
   readonly aroundMs?: number;
@@ -38,6 +40,8 @@ export interface Outage {
 export interface OutageContext {
   readonly topic: string;
   readonly apps: Readonly<Record<Front, LoggingApp>>;
+  /** Each app has its own: by digest, as the record of the Globus stand-in has it. */
+  readonly refreshTokens: Readonly<Record<Front, string>>;
 }
 
 export interface OutageResult {
@@ -56,26 +60,35 @@ export async function goThrough(outage: Outage): Promise<OutageResult> {
   const topic = uniqueTopic('outage');
   await stack.createTopic(topic, { partitions: 3, config: arrivalTimes });
   const directory = await mkdtemp(join(tmpdir(), 'outage-'));
-  const { refreshToken } = await stack.globus.signIn();
-  const env = { ...stack.env, DIASPORA_REFRESH: refreshToken };
+  const signIn = async (): Promise<string> => (await stack.globus.signIn()).refreshToken;
+  const env = (DIASPORA_REFRESH: string) => ({ ...stack.env, DIASPORA_REFRESH });
   // Longer than any broker takes to come back; what is measured is in the topic.
   const options = { topic, closeTimeoutMs: 120_000, ...outage.options };
+  const { requestTimeoutMs } = options;
   const started: { kill(): void }[] = [];
   const keep = <T extends { kill(): void }>(app: T): T => {
     started.push(app);
     return app;
   };
   try {
-    const pino = keep(await LoggingApp.start('pino', options, env));
-    const winston = keep(await LoggingApp.start('winston', options, env));
+    const signedIn = { pino: await signIn(), winston: await signIn() };
+    const pino = keep(await LoggingApp.start('pino', options, env(signedIn.pino)));
+    const winston = keep(await LoggingApp.start('winston', options, env(signedIn.winston)));
     const file = keep(await LoggingApp.startWithFile(join(directory, 'file.log')));
-    const reader = keep(await ReadingApp.start({ topic, groupId: topic }, env));
+    const readerOptions = { topic, groupId: topic, ...(requestTimeoutMs && { requestTimeoutMs }) };
+    const reader = keep(await ReadingApp.start(readerOptions, env(await signIn())));
     const apps = { pino, winston };
+    const refreshTokens = {
+      pino: digestOf(signedIn.pino),
+      winston: digestOf(signedIn.winston),
+    };
 
     const all = [pino, winston, file];
     await Promise.all(all.map((app) => app.logAt(perSecond)));
     await sleep(aroundMs);
-    await outage.apply({ topic, apps });
+    // Its first second loads and compiles what it uses.
+    await Promise.all(all.map((app) => app.measure()));
+    await outage.apply({ topic, apps, refreshTokens });
     await sleep(aroundMs);
     await Promise.all(all.map((app) => app.pause()));
     await inTime(settlingLimitMs, 'Delivering what waits', async () => {

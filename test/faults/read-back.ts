@@ -8,6 +8,8 @@ import { type Front, fronts } from './logging-app.ts';
 export interface Delivered {
   readonly records: number;
   readonly lost: number;
+  /** Their numbers, as the app counted them: the first is 0. */
+  readonly missing: readonly number[];
   readonly repeated: number;
   readonly reordered: number;
   /** The longest time in which the broker stored no record, in milliseconds. */
@@ -54,6 +56,7 @@ class Arrivals {
   readonly #sources = new Set<string>();
   readonly #storedAt: number[] = [];
   readonly #sequences = new Set<string>();
+  readonly #numbers = new Set<number>();
   #longestWaitMs = 0;
 
   add({ headers, timestamp, value }: TopicRecord): void {
@@ -62,7 +65,9 @@ class Arrivals {
     this.#sources.add(header('source-id'));
     this.#sequences.add(`${header('source-id')} ${header(sourceSequenceHeader)}`);
     this.#storedAt.push(timestamp);
-    this.#longestWaitMs = Math.max(this.#longestWaitMs, timestamp - JSON.parse(String(value)).at);
+    const { n, at } = JSON.parse(String(value));
+    this.#numbers.add(n);
+    this.#longestWaitMs = Math.max(this.#longestWaitMs, timestamp - at);
   }
 
   inAudit(audit: Audit, written: number): Delivered {
@@ -72,6 +77,7 @@ class Arrivals {
     return {
       records: times.length,
       lost: written - this.#sequences.size,
+      missing: Array.from({ length: written }, (_, n) => n).filter((n) => !this.#numbers.has(n)),
       repeated: audit.repeated.filter(ofFront).length,
       reordered: audit.reordered.filter(ofFront).length,
       longestGapMs: times.reduce((gap, at, i) => Math.max(gap, at - (times[i - 1] ?? at)), 0),

@@ -1,5 +1,5 @@
 /** Spoils a share of the replies that one client of a broker gets, as a seed decides. */
-import { isDeepStrictEqual } from 'node:util';
+import { inspect, isDeepStrictEqual } from 'node:util';
 import type { Api } from '../../src/wire/api.ts';
 import { decodeReply } from '../../src/wire/request-frame.ts';
 import { apiVersions } from '../../src/wire/requests/api-versions.ts';
@@ -28,7 +28,7 @@ export interface Asked {
 /** What goes to the client in a reply's place, and what becomes of the connection after it. */
 export interface Delivery {
   readonly bytes: Buffer;
-  readonly then: 'go on' | 'end' | 'reset';
+  readonly after: 'go on' | 'end' | 'reset';
 }
 
 export interface ReplyFuzzOptions {
@@ -73,9 +73,9 @@ const successes: ReadonlySet<number> = new Set([0, 46]);
 export class ReplyFuzz {
   /** Replies that were changed, cut or repeated. */
   spoilt = 0;
-  /** Of those, how many still made a reply, and another one than the broker's. */
-  believable = 0;
-  /** Of the believable ones, those that say what the leader knows of a producer: repeats may follow that nobody can foresee. */
+  /** Of those, what still made a reply, and another one than the broker's: what is true, and what was told. */
+  readonly lies: string[] = [];
+  /** Lies about what the leader knows of a producer: repeats may follow that nobody can foresee. */
   falseStamps = 0;
   /** Lies that no client could tell from the truth, not told: see `mustNotBeTold`. */
   withheld = 0;
@@ -96,7 +96,7 @@ export class ReplyFuzz {
 
   /** `frame` is a reply without its length; `inFlight` the correlation ids of this connection that wait for theirs. */
   deliver(asked: Asked, frame: Buffer, inFlight: ReadonlySet<number>): Delivery {
-    const whole: Delivery = { bytes: framed(frame), then: 'go on' };
+    const whole: Delivery = { bytes: framed(frame), after: 'go on' };
     if (this.over) return whole;
     this.#left -= 1;
     const random = this.#random;
@@ -106,14 +106,14 @@ export class ReplyFuzz {
       case 'cut':
         return {
           bytes: cutEnd(whole.bytes, random),
-          then: random.pick(['end', 'reset']),
+          after: random.pick(['end', 'reset']),
         };
       case 'repeat':
-        return { bytes: Buffer.concat([whole.bytes, whole.bytes]), then: 'go on' };
+        return { bytes: Buffer.concat([whole.bytes, whole.bytes]), after: 'go on' };
       case 'length':
-        return { bytes: this.#withOtherLength(asked, frame), then: 'go on' };
+        return { bytes: this.#withOtherLength(asked, frame), after: 'go on' };
       case 'content':
-        return { bytes: framed(this.#withOtherContent(asked, frame, inFlight)), then: 'go on' };
+        return { bytes: framed(this.#withOtherContent(asked, frame, inFlight)), after: 'go on' };
     }
   }
 
@@ -132,7 +132,7 @@ export class ReplyFuzz {
         this.withheld += 1;
         continue;
       }
-      this.believable += 1;
+      this.lies.push(`${shown(truth)} became ${shown(told)}`);
       if (asked.key === describeProducers.key) this.falseStamps += 1;
       return changed;
     }
@@ -147,8 +147,9 @@ export class ReplyFuzz {
       this.#waits -= 1;
       bytes.writeInt32BE(frame.length + 1 + random.integer(10_000));
     } else {
-      const wrong = [random.integer(frame.length), -1 - random.integer(2 ** 31), 0x7fff_ffff];
-      bytes.writeInt32BE(wrong[random.integer(wrong.length)] ?? 0);
+      const tooShort = random.integer(frame.length);
+      const negative = -1 - random.integer(2 ** 31);
+      bytes.writeInt32BE(random.pick([tooShort, negative, 0x7fff_ffff]));
     }
     return bytes;
   }
@@ -181,6 +182,10 @@ function meaningOf({ key, version }: Asked, frame: Buffer): Meaning | null {
   return other && { other: other.reply, throttleMs: other.throttleMs };
 }
 
+function shown(meaning: Meaning): string {
+  return inspect(meaning, { depth: 6, breakLength: Number.POSITIVE_INFINITY });
+}
+
 /**
  * What no client can see through, or this suite may not bring about: a success that never was (such as an error code
  * turned into 0); another topic's id (the topic was made again, as far as anybody can tell); another
@@ -204,7 +209,8 @@ function mustNotBeTold(truth: Meaning, told: Meaning): boolean {
   return elsewhere || told.metadata.topics.some(({ topicId }) => topicId && !ids.has(topicId));
 }
 
-function framed(frame: Buffer): Buffer {
+/** With its length before it, as it goes over the wire. */
+export function framed(frame: Buffer): Buffer {
   const length = Buffer.alloc(4);
   length.writeInt32BE(frame.length);
   return Buffer.concat([length, frame]);

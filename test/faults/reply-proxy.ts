@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { frames } from '../../stack/read-topic.ts';
 import type { Address } from '../../stack/server-properties.ts';
-import type { Asked, ReplyFuzz } from './reply-fuzz.ts';
+import { type Asked, framed, type ReplyFuzz } from './reply-fuzz.ts';
 
 interface Request extends Asked {
   readonly clientId: string;
@@ -57,42 +57,36 @@ export class ReplyProxy {
     );
   }
 
-  async #deliver(
-    broker: Socket,
-    client: Socket,
-    requests: Map<number, Request>,
-  ): Promise<void> {
+  async #deliver(broker: Socket, client: Socket, requests: Map<number, Request>): Promise<void> {
     for await (const frame of frames(broker)) {
       const id = frame.readInt32BE();
       const request = requests.get(id);
       requests.delete(id);
       const fuzz = request && this.fuzz.get(request.clientId);
       if (!fuzz) {
-        client.write(withLength(frame));
+        client.write(framed(frame));
         continue;
       }
-      const { bytes, then } = fuzz.deliver(request, frame, new Set(requests.keys()));
+      const { bytes, after } = fuzz.deliver(request, frame, new Set(requests.keys()));
       client.write(bytes);
-      if (then === 'go on') continue;
-      if (then === 'reset') client.resetAndDestroy();
+      if (after === 'go on') continue;
+      if (after === 'reset') client.resetAndDestroy();
       else await new Promise<void>((resolve) => client.end(resolve));
       return;
     }
   }
 }
 
-async function handOn(client: Socket, broker: Socket, requests: Map<number, Request>): Promise<void> {
+async function handOn(
+  client: Socket,
+  broker: Socket,
+  requests: Map<number, Request>,
+): Promise<void> {
   for await (const frame of frames(client)) {
     // Request header 1 (https://kafka.apache.org/protocol#protocol_messages): the client id ends it, or tagged fields come after.
     const clientId = frame.toString('utf8', 10, 10 + Math.max(0, frame.readInt16BE(8)));
     const [key, version, id] = [frame.readInt16BE(0), frame.readInt16BE(2), frame.readInt32BE(4)];
     requests.set(id, { key, version, clientId });
-    broker.write(withLength(frame));
+    broker.write(framed(frame));
   }
-}
-
-function withLength(frame: Buffer): Buffer {
-  const length = Buffer.alloc(4);
-  length.writeInt32BE(frame.length);
-  return Buffer.concat([length, frame]);
 }

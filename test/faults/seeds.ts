@@ -32,3 +32,10 @@ export class Random {
     return choices[this.integer(choices.length)] ?? choices[0];
   }
 }
+
+/** For a table: `1 to 20`, or each. */
+export function shownSeeds(seeds: readonly number[]): string {
+  const [first = 0] = seeds;
+  const inARow = seeds.length > 2 && seeds.every((seed, i) => seed === first + i);
+  return inARow ? `${first} to ${first + seeds.length - 1}` : seeds.join(', ');
+}

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ConfigurationError } from '../../src/errors.ts';
 import { resolveConsumer, resolveProducer, resolveTransport } from '../../src/options.ts';
+import { DiasporaTransport } from '../../src/transports/winston.ts';
 
 const base = { bootstrapBrokers: 'localhost:9094', topic: 'logs' };
 
@@ -205,6 +206,21 @@ describe('options', () => {
     expect(() => resolveConsumer({ bootstrapBrokers: 'h:1', topic: 't' }, {})).toThrow(
       'Option "groupId" takes the name of a consumer group, got nothing.',
     );
+  });
+
+  it('that hold themselves are refused like others', () => {
+    const around: Record<string, unknown> = {};
+    around['self'] = around;
+    expect(messageOf(around)).toMatch(/^Unknown option "self"\./);
+    expect(messageOf({ ...base, tls: around })).toMatch(/^Unknown option "tls.self"\./);
+  });
+
+  it('that are none are refused by the transport of Winston, too', () => {
+    for (const none of [null, 's3cret', 5]) {
+      expect(() => Reflect.construct(DiasporaTransport, [none])).toThrow(
+        /^Options must be an object, got (null|a string|5)\.$/,
+      );
+    }
   });
 
   it('of any shape give a ConfigurationError or are accepted', () => {

@@ -32,6 +32,7 @@ export const describeProducers: Api<DescribeProducersBody, DescribeProducersRepl
   name: 'DescribeProducers',
   minVersion: 0,
   maxVersion: 0,
+  optional: true,
   flexible: () => true,
   encode({ topic, partitions }, _version, writer) {
     writer.array([topic], (name) => {

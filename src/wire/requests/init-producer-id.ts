@@ -1,5 +1,6 @@
 /** InitProducerId: a producer id for a client without transactions. */
 import type { Api } from '../api.ts';
+import { MalformedReplyError } from '../reader.ts';
 
 export interface InitProducerIdReply {
   readonly throttleMs: number;
@@ -31,6 +32,10 @@ export const initProducerId: Api<Readonly<Record<string, never>>, InitProducerId
       epoch: reader.int16(),
     };
     reader.tags();
+    // Brokers store batches of such a producer without comparing their stamps, or fence it.
+    if (reply.errorCode === 0 && (reply.producerId < 0n || reply.epoch < 0)) {
+      throw new MalformedReplyError('a producer id or its epoch is below zero');
+    }
     return reply;
   },
   throttleMs: ({ throttleMs }) => throttleMs,

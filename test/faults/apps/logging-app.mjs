@@ -5,13 +5,14 @@ import { setImmediate } from 'node:timers/promises';
 import { DiasporaTransport } from 'diaspora-logger/winston';
 import pino from 'pino';
 import winston from 'winston';
+import { peakMemoryBytes } from './peak-memory.mjs';
 import { measureStalls } from './stalls.mjs';
 
 const [frontName, json] = process.argv.slice(2);
 const options = JSON.parse(json);
 
 /** The numbers of Pino's levels, which Winston's names are counted by. */
-const levels = ['debug', 'info', 'warn', 'error'];
+const allLevels = ['debug', 'info', 'warn', 'error'];
 
 let errorEvents = 0;
 
@@ -29,6 +30,9 @@ const fronts = {
     return {
       log: (level, fields) => logger[level](fields, 'record'),
       flush: () => new Promise((resolve) => logger.flush(resolve)),
+      async drain() {
+        if (transport.writableNeedDrain) await once(transport, 'drain');
+      },
       async end() {
         transport.end();
         await once(transport, 'close');
@@ -93,11 +97,13 @@ function logAtRate(perSecond) {
 }
 
 /** As fast as it can, in turns of 500 records, as a busy app does. */
-async function logBurst({ count, size = 0, level }) {
+async function logBurst({ count, size = 0, level, levels = allLevels, drains = false }) {
   const padding = 'x'.repeat(size);
   for (let i = 0; i < count; i += 1) {
     logOne(level ?? levels[i % levels.length], padding);
-    if (i % 500 === 499) await setImmediate();
+    if (i % 500 !== 499) continue;
+    await setImmediate();
+    if (drains) await front.drain?.();
   }
 }
 
@@ -116,6 +122,10 @@ const commands = {
   async flush() {
     await front.flush();
   },
+  async measure() {
+    stalls?.stop();
+    stalls = measureStalls();
+  },
   /** Told before the process ends: what comes after is the parent's to see. */
   async end() {
     clearInterval(rate);
@@ -123,7 +133,7 @@ const commands = {
     const begun = performance.now();
     await front.end();
     const closeMs = performance.now() - begun;
-    const maxRssBytes = process.resourceUsage().maxRSS * 1024;
+    const maxRssBytes = peakMemoryBytes();
     return { stallMs: longestMs, ownStallMs: longestOwnMs, closeMs, maxRssBytes };
   },
 };

@@ -18,13 +18,18 @@ export class ScriptedGroup {
   onLookUp = async (): Promise<void> => undefined;
   /** Called before it is told where the logs begin and end. */
   onEnds = async (): Promise<void> => undefined;
+  /** Called before a heartbeat is answered. */
+  onHeartbeat = async (): Promise<void> => undefined;
+  /** Called before a member has left. */
+  onLeave = async (): Promise<void> => undefined;
   /** How many memberships have begun. */
   memberships = 0;
   /** kafkajs answers without asking the broker while it stops. */
   stopping = false;
   /** What ends joining: kafkajs tells it as a crash, and `run()` resolves all the same. */
   refusal: Error | null = null;
-  disconnected = false;
+  /** How many clients have had their connections broken. */
+  disconnected = 0;
   readonly #listeners = new Map<string, Listener>();
   #eachBatch: ((payload: EachBatchPayload) => Promise<void>) | null = null;
   #initialized = false;
@@ -33,7 +38,7 @@ export class ScriptedGroup {
   readonly client = {
     kafka: { consumer: () => this.#consumer(), admin: () => this.#admin() },
     disconnect: () => {
-      this.disconnected = true;
+      this.disconnected += 1;
     },
   };
 
@@ -46,13 +51,26 @@ export class ScriptedGroup {
     this.#emit('rebalancing', {});
   }
 
+  /** A request has its answer. */
+  answered(): void {
+    this.#emit('network.request', {});
+  }
+
+  /** A request was sent at this time, in milliseconds since the epoch, and has had no answer in time. */
+  requestTimedOut(sentAt: number): void {
+    this.#emit('network.request_timeout', { broker: 'broker:9092', sentAt });
+  }
+
   /** Hands over what a fetch has brought; resolves when that is done with. */
   async fetched(partition: number, messages: readonly Message[]): Promise<string[]> {
     const resolved: string[] = [];
     const payload = {
       batch: { topic, partition, messages: messages.map(messageOf) },
       resolveOffset: (offset: string) => void resolved.push(offset),
-      heartbeat: async () => undefined,
+      heartbeat: async () => {
+        await this.onHeartbeat();
+        this.answered();
+      },
       isRunning: () => true,
       isStale: () => false,
     };
@@ -89,7 +107,7 @@ export class ScriptedGroup {
       },
       pause: () => undefined,
       resume: () => undefined,
-      disconnect: async () => undefined,
+      disconnect: () => this.onLeave(),
     };
   }
 

@@ -289,6 +289,19 @@ describe('a shipper', () => {
     ]);
   });
 
+  it('says so where records waited for a partition, and not before it is there', async () => {
+    const { broker, shipper, events } = setUp({}, new ModelBroker(1));
+    const codes = (): string[] => events.map(({ code }) => code);
+    shipper.write(record('first', { partition: 1 }));
+    await expect.poll(codes).toContain('TOPIC_UNKNOWN');
+    shipper.write(record('second', { partition: 0 }));
+    await expect.poll(() => shipper.stats().acknowledged).toBe(1);
+    expect(codes()).not.toContain('DELIVERY_RESUMED');
+    broker.addPartitions(1);
+    await shipper.close();
+    expect(codes().filter((code) => code === 'DELIVERY_RESUMED')).toHaveLength(1);
+  });
+
   it('does not speak of a trouble that held no record up', async () => {
     const events: string[] = [];
     const diagnostics = new Diagnostics(({ code }) => events.push(code));

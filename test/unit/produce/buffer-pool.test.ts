@@ -16,7 +16,7 @@ describe('BufferPool', () => {
       fc.property(fc.integer({ min: 1, max: 4_000_000 }), (bytes) => {
         const { length } = new BufferPool().take(bytes);
         expect(length).toBeGreaterThanOrEqual(bytes);
-        expect(length).toBeLessThanOrEqual(Math.max(16_384, bytes * 1.5));
+        expect(length).toBeLessThanOrEqual(Math.max(1_024, bytes * 1.5));
       }),
     );
   });

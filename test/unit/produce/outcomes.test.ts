@@ -52,6 +52,15 @@ describe('what an error code means', () => {
     for (const code of [3, 6, 7, 20, 56, -1]) expect(kindOf(code, 17n)).toBe('unknown');
   });
 
+  it('a topic that is gone: told alike, whether the broker knows it by its name or its id', () => {
+    for (const code of [3, 100]) {
+      expect(outcomeOfAnswer(answer(code))).toMatchObject({
+        code: 'TOPIC_UNKNOWN',
+        message: expect.stringContaining('Partition 2 of topic logs does not exist'),
+      });
+    }
+  });
+
   it('stale leaders: those that another broker would answer better', () => {
     const stale = codes.filter((code) => {
       const outcome = outcomeOfAnswer(answer(code), target);

@@ -1,0 +1,214 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { auditTopic } from '../../stack/audit.ts';
+import { type Stack, startStack } from '../../stack/stack.ts';
+import { buildPackage } from '../integration/built-package.ts';
+import { uniqueTopic } from '../shared-stack.ts';
+import { ChildApp } from './child-app.ts';
+import { reportFigures } from './figures.ts';
+import { inForm } from './form.ts';
+import { fronts, LoggingApp } from './logging-app.ts';
+
+/** Of each transport in each round, and of each process. */
+const records = 100;
+
+/** Each opens all transports, delivers, and closes them; the first warms up. */
+const rounds = inForm({ full: 8, short: 3 });
+
+/** What a round may leave behind in memory, on average from the first to the last, in bytes. */
+const growthAllowance = 2 ** 20;
+
+/** How long connections may take to end on the other side once all is closed, in milliseconds. */
+const settlingLimitMs = 5_000;
+
+/** Longer than so many take to sign in on a busy machine, in milliseconds; Pino's worker has its own bound. */
+const closeTimeoutMs = 60_000;
+
+const inProcess = inForm({ full: 256, short: 64 });
+const workers = inForm({ full: 32, short: 8 });
+const processes = inForm({ full: 64, short: 12 });
+
+/** What `apps/many-transports.mjs` answers. */
+interface State {
+  readonly sockets: number;
+  readonly descriptors: number;
+  /** Of the app's thread. */
+  readonly timers: number;
+  readonly resources: readonly string[];
+  /** On `process`, of all events. */
+  readonly listeners: number;
+  /** Heap of the app's thread and what it holds outside. */
+  readonly heapBytes: number;
+  readonly rssBytes: number;
+  /** Names of the warnings that Node has given. */
+  readonly warnings: readonly string[];
+}
+
+type ManyTransports = ChildApp<State>;
+
+let stack: Stack;
+let env: Record<string, string>;
+
+beforeAll(async () => {
+  await buildPackage();
+  stack = await startStack();
+  const { refreshToken } = await stack.globus.signIn();
+  env = { ...stack.env, DIASPORA_REFRESH: refreshToken };
+});
+afterAll(() => stack.stop());
+
+interface Many {
+  /** As `apps/many-transports.mjs` calls it. */
+  readonly kind: 'winston' | 'pino in process' | 'pino';
+  readonly count: number;
+  readonly what: string;
+}
+
+const many: readonly Many[] = [
+  { kind: 'winston', count: inProcess, what: `${inProcess} Winston transports in one process` },
+  { kind: 'pino in process', count: inProcess, what: `${inProcess} Pino transports in process` },
+  { kind: 'pino', count: workers, what: `${workers} Pino workers in one process` },
+];
+
+describe(`${rounds} rounds of many transports in one process leave nothing behind`, () => {
+  it.for(many)('$what', async ({ kind, count, what }, context) => {
+    const topic = await newTopic();
+    await stack.globus.reset();
+    const args = [kind, JSON.stringify({ topic, sourceHeaders: true, closeTimeoutMs })];
+    const app: ManyTransports = new ChildApp({ file: 'many-transports.mjs', args, env });
+    let before: State;
+    const opened: State[] = [];
+    const closed: State[] = [];
+    try {
+      await app.ready();
+      before = await app.tell('state');
+      for (let round = 0; round < rounds; round += 1) {
+        opened.push(await app.tell('open', { count, records }));
+        await app.tell('close');
+        closed.push(await settled(app, before));
+      }
+      void app.tell('end').catch(() => {});
+      await app.ended();
+    } finally {
+      app.kill();
+    }
+    const first = closed[0] ?? before;
+    const last = closed.at(-1) ?? before;
+    const memoryOf = (state: State): number => (kind === 'pino' ? state.rssBytes : state.heapBytes);
+    const sources = count * rounds;
+    const { lost, repeated } = await audit(topic, sources);
+    const requests = (await stack.globus.requests('token')).length;
+    reportFigures(context, 'scale', {
+      What: `${what}, ${rounds} rounds`,
+      Records: sources * records,
+      Lost: lost,
+      Repeated: repeated,
+      'Token requests': requests,
+      'Sockets at most': Math.max(...opened.map(({ sockets }) => sockets)) - before.sockets,
+      'Sockets after': last.sockets - before.sockets,
+      'Timers after': last.timers - before.timers,
+      'Listeners after': last.listeners - before.listeners,
+      'Memory after 1st and last round': `${mebibytes(memoryOf(first))} and ${mebibytes(memoryOf(last))}`,
+    });
+
+    expect({ lost, repeated }).toEqual({ lost: 0, repeated: 0 });
+    // One a thread and identity, and each round begins anew.
+    expect(requests).toBe(kind === 'pino' ? sources : rounds);
+    expect(last).toMatchObject({
+      sockets: before.sockets,
+      timers: before.timers,
+      resources: before.resources,
+    });
+    expect(last.descriptors).toBe(before.descriptors);
+    expect(last.listeners).toBe(before.listeners);
+    expect(memoryOf(last) - memoryOf(first)).toBeLessThan((rounds - 1) * growthAllowance);
+    // Pino itself adds listeners for each worker while it starts, and Node warns of more than ten.
+    expect(last.warnings).toEqual(kind === 'pino' ? await warningsOfPino(count) : []);
+  });
+});
+
+describe('Many processes at once', () => {
+  it(`${processes} lose nothing`, async (context) => {
+    const topic = await newTopic();
+    await stack.globus.reset();
+    const started: LoggingApp[] = [];
+    try {
+      const starting = Array.from({ length: processes }, async (_, i) => {
+        const app = await LoggingApp.start(i % 2 ? 'pino' : 'winston', { topic }, env);
+        started.push(app);
+        return app;
+      });
+      const apps = await Promise.all(starting);
+      await Promise.all(apps.map((app) => app.burst({ count: records })));
+      const ends = await Promise.all(apps.map((app) => app.end()));
+      const { lost, repeated } = await audit(topic, processes);
+      const requests = (await stack.globus.requests('token')).length;
+      reportFigures(context, 'scale', {
+        What: `${processes} processes at once, ${fronts.join(' and ')}`,
+        Records: processes * records,
+        Lost: lost,
+        Repeated: repeated,
+        'Token requests': requests,
+        'Sockets at most': '',
+        'Sockets after': '',
+        'Timers after': '',
+        'Listeners after': '',
+        'Memory after 1st and last round': '',
+      });
+      expect({ lost, repeated }).toEqual({ lost: 0, repeated: 0 });
+      expect(requests).toBe(processes);
+      for (const one of ends) {
+        expect(one).toMatchObject({ code: 0, errorEvents: 0 });
+        expect(one.stats).toMatchObject({ written: records, acknowledged: records });
+      }
+    } finally {
+      for (const app of started) app.kill();
+    }
+  });
+});
+
+async function newTopic(): Promise<string> {
+  const topic = uniqueTopic('scale');
+  await stack.createTopic(topic, { partitions: 3 });
+  return topic;
+}
+
+/** What the topic tells of so many sources, each of `records` records. */
+async function audit(topic: string, sources: number): Promise<{ lost: number; repeated: number }> {
+  const found = await auditTopic(stack.readTopic(topic));
+  const different = [...found.sources.values()].reduce((sum, one) => sum + one, 0);
+  if (found.sources.size > sources) throw new Error(`${found.sources.size} sources wrote.`);
+  return { lost: sources * records - different, repeated: found.repeated.length };
+}
+
+/** What Node warns of where so many workers with pino/file are opened and closed as often. */
+async function warningsOfPino(count: number): Promise<readonly string[]> {
+  const app: ManyTransports = new ChildApp({
+    file: 'many-transports.mjs',
+    args: ['pino/file', '{}'],
+    env: {},
+  });
+  try {
+    await app.ready();
+    for (let round = 0; round < rounds; round += 1) {
+      await app.tell('open', { count, records });
+      await app.tell('close');
+    }
+    return (await app.tell('state')).warnings;
+  } finally {
+    app.kill();
+  }
+}
+
+/** The other side of a connection ends it a moment later. Answers the state where it stays as it is, too. */
+async function settled(app: ManyTransports, before: State): Promise<State> {
+  const until = performance.now() + settlingLimitMs;
+  for (;;) {
+    const state = await app.tell('state');
+    const done = state.sockets <= before.sockets && state.timers <= before.timers;
+    if (done || performance.now() > until) return state;
+  }
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+}
