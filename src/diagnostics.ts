@@ -25,6 +25,7 @@ export const diagnosticCodes = {
   TOPIC_WRITE_DENIED: 'retry',
   TOPIC_RECREATED: 'retry',
   IDEMPOTENCE_DENIED: 'retry',
+  BATCH_TOO_LARGE: 'retry',
   CLOCK_SKEW: 'retry',
   PRODUCER_FENCED: 'retry',
   POSSIBLY_REPEATED: 'retry',

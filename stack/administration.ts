@@ -71,6 +71,9 @@ const settleMs = 30_000;
 /** What a broker says that does not lead a partition, or not yet. */
 const leaderElsewhere = new Set(['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE']);
 
+/** What a broker says of a topic that was just made. */
+const notYetThere = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE']);
+
 /** A connection is made for each call: kafkajs does not come back from every fault that tests make. */
 export function administration(bootstrap: string, defaults: TopicDefaults): Administration {
   const kafka = new Kafka({
@@ -107,7 +110,8 @@ export function administration(bootstrap: string, defaults: TopicDefaults): Admi
           ]),
         });
         await admin.createTopics({
-          waitForLeaders: true,
+          // kafkajs does not wait where a broker has not yet heard of the topic.
+          waitForLeaders: false,
           topics: [
             {
               topic: name,
@@ -117,6 +121,7 @@ export function administration(bootstrap: string, defaults: TopicDefaults): Admi
             },
           ],
         });
+        await settled(notYetThere, () => admin.fetchTopicMetadata({ topics: [name] }));
       });
     },
     async deleteTopic(name) {
@@ -165,7 +170,9 @@ export function administration(bootstrap: string, defaults: TopicDefaults): Admi
       return new Map(topics[0]?.partitions.map((one) => [one.partitionId, one.leader]));
     },
     async endOffsets(topic) {
-      const offsets = await ask((admin) => settled(() => admin.fetchTopicOffsets(topic)));
+      const offsets = await ask((admin) =>
+        settled(leaderElsewhere, () => admin.fetchTopicOffsets(topic)),
+      );
       return new Map(offsets.map(({ partition, high }) => [partition, BigInt(high)]));
     },
   };
@@ -206,17 +213,17 @@ function configEntries(
 }
 
 /**
- * Asks again while a partition's leader does not yet know that it is one: brokers tell of a new
- * leader a moment before it serves, and kafkajs asks for offsets once.
+ * Asks again while brokers answer with one of these errors: they tell of a new topic, or of a new leader, one after the
+ * other, and kafkajs asks once.
  */
-async function settled<T>(question: () => Promise<T>): Promise<T> {
+async function settled<T>(passing: ReadonlySet<string>, question: () => Promise<T>): Promise<T> {
   const until = performance.now() + settleMs;
   for (;;) {
     try {
       return await question();
     } catch (error) {
       const type = error instanceof KafkaJSProtocolError ? error.type : '';
-      if (!leaderElsewhere.has(type) || performance.now() > until) throw error;
+      if (!passing.has(type) || performance.now() > until) throw error;
       await nextPoll();
     }
   }

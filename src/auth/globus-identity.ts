@@ -45,6 +45,8 @@ export class GlobusIdentity {
   readonly #dead = new Set<string>();
   /** What was last said to be missing. */
   #missingSaid: string | null = null;
+  /** Whether a refused refresh token was spoken of while the last access token still served. */
+  #refusalSaidEarly = false;
   /** What the last token was bought with. */
   #lastFrom: RefreshTokenPlace | 'client' = 'option';
 
@@ -94,6 +96,7 @@ export class GlobusIdentity {
           `Globus Auth at ${this.#endpoint.issuer} does not accept the refresh token ${placeNames[present.place]}: ${howToSignIn}. A new one in the file or in the token store is picked up.`,
           { place: present.place },
         );
+        this.#refusalSaidEarly = this.#renewing.goodUntil !== null;
       }
     }
   }
@@ -132,11 +135,12 @@ export class GlobusIdentity {
       return this.#done(this.#choose(reply), 'client');
     }
     if (this.#dead.size > 0) {
-      throw new AuthenticationError(
-        'REFRESH_TOKEN_INVALID',
-        `The refresh token is no longer good: ${howToSignIn}.`,
-        false,
-      );
+      const message = `The refresh token is no longer good: ${howToSignIn}.`;
+      if (this.#refusalSaidEarly && this.#renewing.goodUntil === null) {
+        this.#refusalSaidEarly = false;
+        this.#say('REFRESH_TOKEN_INVALID', `The last access token has ended. ${message}`);
+      }
+      throw new AuthenticationError('REFRESH_TOKEN_INVALID', message, false);
     }
     const message = `No Globus refresh token: run "npx diaspora-logger request-token --save", or set DIASPORA_REFRESH, or DIASPORA_REFRESH_FILE to a file that holds it.`;
     this.#sayMissing(message);
@@ -191,10 +195,12 @@ export class GlobusIdentity {
     return { value: tokens.accessToken, expiresAt: tokens.expiresAt };
   }
 
-  /** Once, until one is found or something else is in the way. */
+  /** Once, until one is found or something else is in the way; and again when the last access token has ended. */
   #sayMissing(message: string): void {
-    if (this.#missingSaid !== message) this.#say('CREDENTIALS_MISSING', message);
-    this.#missingSaid = message;
+    const meanwhile = this.#renewing.goodUntil === null ? 'none serves' : 'one serves';
+    const what = `${meanwhile}: ${message}`;
+    if (this.#missingSaid !== what) this.#say('CREDENTIALS_MISSING', message);
+    this.#missingSaid = what;
   }
 
   #say(code: DiagnosticCode, message: string, detail: DiagnosticDetail = {}): void {

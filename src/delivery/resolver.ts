@@ -62,6 +62,9 @@ export class Resolver {
   #waitingSince: number | null = null;
   /** What `diagnostics.troubles` was when all was well. */
   #troublesSeen = 0;
+  /** Size of the batch that was refused as too large and of which parts are still under way, in bytes. */
+  readonly #splitBytes = new Map<Lane, number>();
+  #splitTold = false;
 
   constructor(options: ResolverOptions) {
     this.#options = options;
@@ -75,7 +78,10 @@ export class Resolver {
         this.#acknowledged(lane, batch, outcome.baseOffset, outcome.logAppendTime);
         return null;
       case 'tooLarge':
-        if (batch.count > 1) this.#options.intake.learnLimit(batch.bytes);
+        if (batch.count > 1) {
+          this.#options.intake.learnLimit(batch.bytes);
+          if (!this.#splitBytes.has(lane)) this.#splitBytes.set(lane, batch.bytes);
+        }
         return this.#refused(at, outcome, 'RECORD_TOO_LARGE');
       case 'invalid':
         return this.#refused(at, outcome, 'RECORD_INVALID');
@@ -123,6 +129,7 @@ export class Resolver {
     intake.unlearnLimit(batch.bytes);
     for (const held of lane.acknowledge(batch)) ledger.acknowledged(held, lane.id, null, null);
     ledger.acknowledged(batch, lane.id, baseOffset, logAppendTime);
+    this.#tellOfSplit(lane);
     if (this.#waitingSince === null) {
       this.lastFailure = noFailure;
       this.#troublesSeen = diagnostics.troubles;
@@ -172,6 +179,7 @@ export class Resolver {
     const { driver, ledger } = this.#options;
     const named = namedIn(failure, batch);
     if (batch.count === 1 || named.size >= batch.count) {
+      this.#splitBytes.delete(lane);
       ledger.undeliverable(batch, lane.id, code, this.#reason(batch, code, failure));
       lane.remove(batch);
       this.#restamp(lane);
@@ -191,6 +199,21 @@ export class Resolver {
     lane.split(batch, [second]);
     ledger.undeliverable(first, lane.id, code, failure.message);
     this.#restamp(lane);
+  }
+
+  /** Once: that it is so is worth knowing, and nothing is lost by it. Where a record alone was too large, that is said instead. */
+  #tellOfSplit(lane: Lane): void {
+    const bytes = this.#splitBytes.get(lane);
+    if (bytes === undefined || lane.head !== null) return;
+    this.#splitBytes.delete(lane);
+    if (this.#splitTold) return;
+    this.#splitTold = true;
+    const { topic, diagnostics } = this.#options;
+    diagnostics.emit(
+      'BATCH_TOO_LARGE',
+      `Topic ${topic} takes no batch of ${bytes} bytes: such batches are split, and nothing is lost. To spare the brokers that work, lower batchMaxBytes, or raise the topic's max.message.bytes.`,
+      { topic, partition: lane.id, bytes },
+    );
   }
 
   #reason(batch: QueuedBatch, code: Refusal, { message }: Failure): string {
@@ -214,7 +237,8 @@ export class Resolver {
     if (tooOld || batch.clockShifts >= maxClockShifts) {
       return this.#refused(at, failure, 'RECORD_INVALID');
     }
-    this.report(lane, failure, lane.attempt);
+    const message = `${failure.message} Until then records are stored with times that are hours earlier.`;
+    this.report(lane, { ...failure, message }, lane.attempt);
     ledger.counters.retries += 1;
     const before = batch.bytes;
     const again = batch.retimed(driver, ({ timestamp }, index) =>

@@ -179,6 +179,9 @@ function inShort(line: string, { topic, directory }: Place): string {
     .replace(/^diaspora-logger [A-Z_]+: /, '')
     .replace(/ \(\d+ more of this kind since the last line\)$/, '')
     .replace(/ \([A-Z_]+ \d+(: [^)]*)?\)/, '')
+    .replaceAll(/(localhost|127\.0\.0\.1):\d+/g, '$1:PORT')
+    .replace(/ \(ErrId: \w+\)/, '')
+    .replace(/"station-\w+"/, '"station"')
     .replaceAll(topic, 'logs')
     .replace(/\/\S+\/(dead-letters)-[0-9a-f-]+/, '…/$1-…')
     .replaceAll(directory, '…');

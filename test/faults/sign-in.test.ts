@@ -60,7 +60,7 @@ async function mend(
   await each((app) => app.said('DELIVERY_RESUMED'));
 }
 
-describe.concurrent('Records wait for credentials that are taken', { timeout: 120_000 }, () => {
+describe.concurrent('Records wait for credentials that are taken', { timeout: 90_000 }, () => {
   it('when a broker refuses the access token', (context) =>
     meetRefusal(
       context,
@@ -206,7 +206,7 @@ const lastingRefusals: readonly Lasting[] = [
 ];
 
 describe.concurrent('Records are counted at close where the app’s own options keep it from the broker', {
-  timeout: 120_000,
+  timeout: 90_000,
 }, () => {
   for (const lastingRefusal of lastingRefusals) {
     it(lastingRefusal.fault, (context) => expectCounted(context, lastingRefusal));

@@ -241,7 +241,7 @@ describe.concurrent('Records larger than the topic takes', { timeout }, () => {
         },
       },
       (result) => {
-        expectNamed(context, result, { causes: [] });
+        expectNamed(context, result, { causes: ['BATCH_TOO_LARGE'] });
         expectAllDelivered(result);
         const before = stored.filter(({ baseOffset }) => baseOffset < lowered);
         const after = stored.filter(({ baseOffset }) => baseOffset >= lowered);
@@ -254,6 +254,8 @@ describe.concurrent('Records larger than the topic takes', { timeout }, () => {
 
   const recordLimit = 2_000;
   const large = { count: 1, size: 5_000 };
+  /** Without a large record, no batch reaches the limit. */
+  const smallBatches = { batchMaxRecords: 4 };
 
   /** Lowers the limit while records flow; logs large ones among them until one, and then two more, are too large. */
   const lowerBelowRecord = async ({ each, measure }: Apps, topic: string): Promise<void> => {
@@ -286,7 +288,7 @@ describe.concurrent('Records larger than the topic takes', { timeout }, () => {
       {
         fault: '`max.message.bytes` lowered below a record; with `deadLetter`',
         stack,
-        options: ({ directory }) => ({ deadLetter: directory }),
+        options: ({ directory }) => ({ ...smallBatches, deadLetter: directory }),
         prepare: ({ topic }) => stack.createTopic(topic),
         meet: (apps, { topic }) => lowerBelowRecord(apps, topic),
       },
@@ -325,6 +327,7 @@ describe.concurrent('Records larger than the topic takes', { timeout }, () => {
       {
         fault: '`max.message.bytes` lowered below a record; without `deadLetter`',
         stack,
+        options: () => smallBatches,
         prepare: ({ topic }) => stack.createTopic(topic),
         meet: (apps, { topic }) => lowerBelowRecord(apps, topic),
       },

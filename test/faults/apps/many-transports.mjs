@@ -125,10 +125,6 @@ const commands = {
 
 let transports = [];
 process.on('message', async ({ id, command, argument }) => {
-  if (command === 'end') {
-    process.disconnect();
-    return;
-  }
   await commands[command](argument);
   process.send({ id, ...state() });
 });

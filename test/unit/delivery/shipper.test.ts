@@ -133,13 +133,16 @@ describe('a shipper', () => {
     expect(broker.partitions[0]?.producers.size).toBe(2);
   });
 
-  it('splits a batch that is too large, and each half keeps its part of the stamp', async () => {
+  it('splits a batch that is too large, says so once, and each half keeps its part of the stamp', async () => {
     const broker = new ModelBroker(1);
-    const { shipper } = setUp({}, broker);
+    const { shipper, events } = setUp({}, broker);
     broker.maxBytes = 61 + 3 * 23;
     for (const value of numbers(30)) shipper.write(record(value));
+    await shipper.flush();
+    for (const value of numbers(30)) shipper.write(record(value));
     await shipper.close();
-    expect(broker.values()).toEqual(numbers(30));
+    expect(broker.values()).toEqual([...numbers(30), ...numbers(30)]);
+    expect(events.map(({ code }) => code)).toEqual(['BATCH_TOO_LARGE']);
     expect([...(broker.partitions[0]?.producers.values() ?? [])]).toMatchObject([{ epoch: 0 }]);
   });
 

@@ -1,0 +1,54 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Globus, startGlobus } from '../../../stack/globus.ts';
+import { sourceOf, temporaryDirectory } from './signed-in.ts';
+
+/** Seconds. */
+const accessTokenTtl = 2;
+
+let globus: Globus;
+beforeAll(async () => {
+  globus = await startGlobus({ accessTokenTtl });
+});
+afterAll(() => globus.stop());
+
+/** A source whose refresh token stands in a file, with its first access token. */
+async function sourceWithFile() {
+  const { refreshToken } = await globus.signIn();
+  const refreshTokenFile = join(temporaryDirectory(), 'refresh-token');
+  writeFileSync(refreshTokenFile, refreshToken);
+  const { source, heard } = sourceOf(globus, { refreshTokenFile });
+  await source.token();
+  return { source, heard, refreshToken, refreshTokenFile };
+}
+
+const polled = { timeout: 10_000, interval: 20 };
+
+describe('What keeps a new token away while the last one serves is said at once, and once more when that has ended', () => {
+  it('where the refresh token is refused', async () => {
+    const { source, heard, refreshToken } = await sourceWithFile();
+    await globus.revoke(refreshToken);
+    await heard.until('REFRESH_TOKEN_INVALID');
+    await expect(source.token()).resolves.toBeDefined();
+    await expect
+      .poll(() => source.token().then(() => 'a token', String), polled)
+      .toContain('no longer good');
+    await expect(source.token()).rejects.toThrow('no longer good');
+    const said = ['TOKEN_REFRESHED', 'REFRESH_TOKEN_INVALID', 'REFRESH_TOKEN_INVALID'];
+    expect(heard.codes()).toEqual(said);
+  });
+
+  it('where the file is gone', async () => {
+    const { source, heard, refreshTokenFile } = await sourceWithFile();
+    rmSync(refreshTokenFile);
+    await heard.until('CREDENTIALS_MISSING');
+    await expect(source.token()).resolves.toBeDefined();
+    await expect
+      .poll(() => source.token().then(() => 'a token', String), polled)
+      .toContain('cannot be read');
+    await expect(source.token()).rejects.toThrow('cannot be read');
+    const said = ['TOKEN_REFRESHED', 'CREDENTIALS_MISSING', 'CREDENTIALS_MISSING'];
+    expect(heard.codes()).toEqual(said);
+  });
+});
