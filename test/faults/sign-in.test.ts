@@ -12,11 +12,18 @@ import { runKafkaTool } from '../../stack/java-tools.ts';
 import { announceSecret } from '../../stack/secrets.ts';
 import { type Stack, startStack } from '../../stack/stack.ts';
 import { buildPackage } from '../integration/built-package.ts';
+import { inForm } from './form.ts';
 import { fronts } from './logging-app.ts';
-import { type Apps, expectAllDelivered, expectNamed, meetRefusal, refusedMs } from './refusal.ts';
+import { type Apps, expectAllDelivered, expectNamed, meetRefusal } from './refusal.ts';
 
 /** Seconds: a revoked refresh token is noticed when this is nearly over. */
 const tokenLife = 12;
+
+/**
+ * How long a refusal lasts, in milliseconds. Mended, it is noticed within another 15 s: so all of it stays below the 30 s
+ * after which a line may be said again.
+ */
+const lastsMs = inForm({ full: 12_000, short: 3_000 });
 
 /** All that any package in the app has to say is printed, and searched for secrets. */
 const env = { DEBUG: '*' };
@@ -55,7 +62,7 @@ async function mend(
 ): Promise<void> {
   await each((app) => app.said(code));
   await measure();
-  await sleep(refusedMs);
+  await sleep(lastsMs);
   await takeCauseAway();
   await each((app) => app.said('DELIVERY_RESUMED'));
 }
@@ -229,7 +236,7 @@ async function expectCounted(
       async meet({ each, measure }) {
         await each((app) => app.said(code));
         await measure();
-        await sleep(refusedMs);
+        await sleep(lastsMs);
       },
     },
     (result) => {

@@ -4,17 +4,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Globus, startGlobus } from '../../../stack/globus.ts';
 import { sourceOf, temporaryDirectory } from './signed-in.ts';
 
-/** Seconds. */
-const accessTokenTtl = 2;
-
 let globus: Globus;
 beforeAll(async () => {
-  globus = await startGlobus({ accessTokenTtl });
+  globus = await startGlobus();
 });
 afterAll(() => globus.stop());
 
-/** A source whose refresh token stands in a file, with its first access token. */
-async function sourceWithFile() {
+/** A source whose refresh token stands in a file, with its first access token, which lasts so many seconds. */
+async function sourceWithFile(accessTokenTtl: number) {
+  await globus.set({ accessTokenTtl });
   const { refreshToken } = await globus.signIn();
   const refreshTokenFile = join(temporaryDirectory(), 'refresh-token');
   writeFileSync(refreshTokenFile, refreshToken);
@@ -27,7 +25,8 @@ const polled = { timeout: 10_000, interval: 20 };
 
 describe('What keeps a new token away while the last one serves is said at once, and once more when that has ended', () => {
   it('where the refresh token is refused', async () => {
-    const { source, heard, refreshToken } = await sourceWithFile();
+    // The file is looked at for half a second more, and the token must outlast that.
+    const { source, heard, refreshToken } = await sourceWithFile(8);
     await globus.revoke(refreshToken);
     await heard.until('REFRESH_TOKEN_INVALID');
     await expect(source.token()).resolves.toBeDefined();
@@ -40,7 +39,7 @@ describe('What keeps a new token away while the last one serves is said at once,
   });
 
   it('where the file is gone', async () => {
-    const { source, heard, refreshTokenFile } = await sourceWithFile();
+    const { source, heard, refreshTokenFile } = await sourceWithFile(2);
     rmSync(refreshTokenFile);
     await heard.until('CREDENTIALS_MISSING');
     await expect(source.token()).resolves.toBeDefined();
