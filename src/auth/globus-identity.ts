@@ -26,6 +26,9 @@ const intoPlace = { file: 'into the file', store: 'into the token store' } as co
 /** How often, and how many milliseconds apart, a place is looked at again whose token was refused. */
 const lookingAgain = { times: 10, everyMs: 50 } as const;
 
+/** Least time between two diagnostics of the same cause, in milliseconds. */
+const sayAgainMs = 1_000;
+
 export class GlobusIdentity {
   readonly #endpoint: TokenEndpoint;
   readonly #origin: RefreshTokenOrigin;
@@ -45,8 +48,8 @@ export class GlobusIdentity {
   readonly #dead = new Set<string>();
   /** What was last said to be missing. */
   #missingSaid: string | null = null;
-  /** Whether a refused refresh token was spoken of while the last access token still served. */
-  #refusalSaidEarly = false;
+  /** By `performance.now()`: when a refused refresh token, or a missing one, was last spoken of. */
+  #saidAt = Number.NEGATIVE_INFINITY;
   /** What the last token was bought with. */
   #lastFrom: RefreshTokenPlace | 'client' = 'option';
 
@@ -96,7 +99,7 @@ export class GlobusIdentity {
           `Globus Auth at ${this.#endpoint.issuer} does not accept the refresh token ${placeNames[present.place]}: ${howToSignIn}. A new one in the file or in the token store is picked up.`,
           { place: present.place },
         );
-        this.#refusalSaidEarly = this.#renewing.goodUntil !== null;
+        this.#saidAt = performance.now();
       }
     }
   }
@@ -136,10 +139,7 @@ export class GlobusIdentity {
     }
     if (this.#dead.size > 0) {
       const message = `The refresh token is no longer good: ${howToSignIn}.`;
-      if (this.#refusalSaidEarly && this.#renewing.goodUntil === null) {
-        this.#refusalSaidEarly = false;
-        this.#say('REFRESH_TOKEN_INVALID', `The last access token has ended. ${message}`);
-      }
+      if (this.#isToBeSaidAgain()) this.#say('REFRESH_TOKEN_INVALID', message);
       throw new AuthenticationError('REFRESH_TOKEN_INVALID', message, false);
     }
     const message = `No Globus refresh token: run "npx diaspora-logger request-token --save", or set DIASPORA_REFRESH, or DIASPORA_REFRESH_FILE to a file that holds it.`;
@@ -195,12 +195,23 @@ export class GlobusIdentity {
     return { value: tokens.accessToken, expiresAt: tokens.expiresAt };
   }
 
-  /** Once, until one is found or something else is in the way; and again when the last access token has ended. */
+  /** At once; and again while no access token serves, until one is found or something else is in the way. */
   #sayMissing(message: string): void {
-    const meanwhile = this.#renewing.goodUntil === null ? 'none serves' : 'one serves';
-    const what = `${meanwhile}: ${message}`;
-    if (this.#missingSaid !== what) this.#say('CREDENTIALS_MISSING', message);
-    this.#missingSaid = what;
+    const isNew = this.#missingSaid !== message;
+    this.#missingSaid = message;
+    if (isNew) this.#saidAt = performance.now();
+    if (isNew || this.#isToBeSaidAgain()) this.#say('CREDENTIALS_MISSING', message);
+  }
+
+  /**
+   * What was said while the last access token served is old when that ends, and only then records wait: those who count
+   * on hearing why, and of the end of it, hear it again.
+   */
+  #isToBeSaidAgain(): boolean {
+    const now = performance.now();
+    if (this.#renewing.goodUntil !== null || now - this.#saidAt < sayAgainMs) return false;
+    this.#saidAt = now;
+    return true;
   }
 
   #say(code: DiagnosticCode, message: string, detail: DiagnosticDetail = {}): void {
