@@ -102,13 +102,12 @@ export function administration(bootstrap: string, defaults: TopicDefaults): Admi
       const owners = typeof owner === 'string' ? [owner] : owner;
       await ask(async (admin) => {
         // Before the topic: brokers learn of both in this order, so whoever knows the topic knows its rights.
-        await admin.createAcls({
-          acl: owners.flatMap((principal) => [
-            ...entries(principal, { topic: name }, ['WRITE', 'READ', 'DESCRIBE']),
-            ...entries(principal, { group: '*' }, ['READ']),
-            ...entries(principal, 'cluster', ['IDEMPOTENT_WRITE']),
-          ]),
-        });
+        const acl = owners.flatMap((principal) => [
+          ...entries(principal, { topic: name }, ['WRITE', 'READ', 'DESCRIBE']),
+          ...entries(principal, { group: '*' }, ['READ']),
+          ...entries(principal, 'cluster', ['IDEMPOTENT_WRITE']),
+        ]);
+        if (acl.length > 0) await admin.createAcls({ acl });
         await admin.createTopics({
           // kafkajs does not wait where a broker has not yet heard of the topic.
           waitForLeaders: false,
