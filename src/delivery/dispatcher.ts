@@ -46,6 +46,8 @@ export class Dispatcher {
   #hurried = 0;
   #fenced = false;
   #stopped = false;
+  /** Why nothing that waits will ever be sent. */
+  #lasting: string | null = null;
   #timer: NodeJS.Timeout | null = null;
   #timerAt = Number.POSITIVE_INFINITY;
 
@@ -62,6 +64,8 @@ export class Dispatcher {
     this.#partitions = new Partitions({
       ...options,
       onFailure: (message) => this.#resolver.waitsFor(message),
+      onMissing: (message) => this.#resolver.reportMissing(message),
+      onFound: () => this.#resolver.foundMissing(),
     });
     this.#topology = new Inquiry({
       retry,
@@ -89,9 +93,9 @@ export class Dispatcher {
     return this.#fenced;
   }
 
-  /** Why the last attempt failed. */
+  /** Why records wait. */
   get lastFailure(): string {
-    return this.#resolver.lastFailure;
+    return this.#lasting ?? this.#partitions.trouble ?? this.#resolver.lastFailure;
   }
 
   /** Somebody waits: no attempt is put off any longer, and later ones not for long. Until `calm`, as often. */
@@ -217,7 +221,7 @@ export class Dispatcher {
   #reportFault(error: unknown): void {
     const { topic, diagnostics } = this.#options;
     const message = `A fault of diaspora-logger itself: ${error instanceof Error ? error.message : error}. What it concerns is reported at close; please report it with this line.`;
-    this.#resolver.lastFailure = message;
+    this.#lasting = message;
     diagnostics.emit('INTERNAL_ERROR', message, { topic });
   }
 
@@ -243,7 +247,7 @@ export class Dispatcher {
   #stopShipping(): void {
     const { topic, diagnostics } = this.#options;
     this.#fenced = true;
-    this.#resolver.lastFailure = 'another process goes on under the same producer id';
+    this.#lasting = 'another process goes on under the same producer id';
     diagnostics.emit(
       'PRODUCER_FENCED',
       `Shipping to topic ${topic} has stopped: another process goes on under the same producer id. Start this process again.`,

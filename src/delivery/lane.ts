@@ -16,8 +16,10 @@ export class Lane {
   readonly id: number;
   /** Records that must go here. */
   readonly queue: RecordQueue;
-  /** It failed in a way that another leader would explain. */
+  /** The leader failed in a way that another one would explain. */
   leaderInDoubt = false;
+  /** False where records name a partition that the topic does not have. */
+  hasPartition = false;
   /** A request for it is under way. */
   busy = false;
   /** No attempt before this (`performance.now()` milliseconds). */
@@ -36,6 +38,8 @@ export class Lane {
   /** Handed over and not settled, oldest first: the first is the one to send. More than one only after a split. */
   readonly #pending: QueuedBatch[] = [];
   #leader: number | null = null;
+  /** Since the last success another leader was tried without a pause: brokers may disagree about who leads. */
+  #newLeaderTried = false;
   #identity: Identity | null = null;
   #epoch = 0;
   #nextSequence = 0;
@@ -55,7 +59,15 @@ export class Lane {
     if (leader === this.#leader) return;
     this.#leader = leader;
     this.leaderInDoubt = false;
-    this.retryAt = 0;
+    if (this.attempt > 0 && !this.busy) this.#tryNewLeader();
+  }
+
+  /** An attempt at this broker failed; the next one comes then (`performance.now()` milliseconds). */
+  failed(broker: number, retryAt: number, staleTopology: boolean): void {
+    this.attempt += 1;
+    this.retryAt = retryAt;
+    if (broker !== this.#leader) this.#tryNewLeader();
+    else if (staleTopology) this.leaderInDoubt = true;
   }
 
   /** The batch to send, or to send again. */
@@ -104,9 +116,7 @@ export class Lane {
   /** `batch`, the head, is acknowledged. Answers the held ones that are proved stored with it. */
   acknowledge(batch: QueuedBatch): QueuedBatch[] {
     this.#takeHead(batch);
-    this.attempt = 0;
-    this.retryAt = 0;
-    this.leaderInDoubt = false;
+    this.#recover();
     this.acknowledged = true;
     return this.topicGone ? [] : this.#held.splice(0);
   }
@@ -131,14 +141,14 @@ export class Lane {
   /** Keeps `batch`, the head, aside until the next one proves it stored. */
   hold(batch: QueuedBatch): void {
     this.#takeHead(batch);
-    this.attempt = 0;
+    this.#recover();
     this.#held.push(batch);
   }
 
   /** Takes `batch`, the head, out, for good and without an acknowledgement. `restamp` must follow. */
   remove(batch: QueuedBatch): void {
     this.#takeHead(batch);
-    this.attempt = 0;
+    this.#recover();
   }
 
   /** What is held goes first again, under its stamps. */
@@ -165,10 +175,23 @@ export class Lane {
     const batches = this.unanswered;
     this.#held.length = 0;
     this.#pending.length = 0;
-    this.attempt = 0;
-    this.retryAt = 0;
+    this.#recover();
     this.restamp();
     return batches;
+  }
+
+  /** What the head failed at concerns what comes after it no more. */
+  #recover(): void {
+    this.attempt = 0;
+    this.retryAt = 0;
+    this.leaderInDoubt = false;
+    this.#newLeaderTried = false;
+  }
+
+  #tryNewLeader(): void {
+    if (this.#newLeaderTried) return;
+    this.#newLeaderTried = true;
+    this.retryAt = 0;
   }
 
   #takeHead(batch: QueuedBatch): void {

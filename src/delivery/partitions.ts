@@ -8,16 +8,23 @@ import type { Lanes } from './lanes.ts';
 /** Metadata older than this is asked for again, so that new partitions are found, in milliseconds. */
 const maxAgeMs = 60_000;
 
-/** While a leader is awaited, brokers that answer are asked this often at least, in milliseconds: Java's `retry.backoff.max.ms`. */
+/** While records wait for a leader, brokers that answer are asked this often at least, in milliseconds: Java's `retry.backoff.max.ms`. */
 const electionPollMs = 1_000;
+
+/** An election that takes longer is worth a word, in milliseconds. */
+const electionNewsMs = 3_000;
 
 export interface PartitionsOptions {
   readonly topic: string;
   readonly lanes: Lanes;
   readonly intake: Intake;
   readonly diagnostics: Diagnostics;
-  /** Records wait for something that only people can mend. */
+  /** Records wait for a leader. */
   readonly onFailure: (message: string) => void;
+  /** Some records name a partition that is missing, which may stay so for good. */
+  readonly onMissing: (message: string) => void;
+  /** They have it now. */
+  readonly onFound: () => void;
 }
 
 export class Partitions {
@@ -27,6 +34,9 @@ export class Partitions {
   /** Ids of topics of this name that are gone: a broker that lags may still tell of one. */
   readonly #formerTopics = new Set<string>();
   #toldAt = Number.NEGATIVE_INFINITY;
+  /** Since when records wait for a leader (`performance.now()` milliseconds); null while none do. */
+  #leaderlessSince: number | null = null;
+  #missingReported = false;
 
   constructor(options: PartitionsOptions) {
     this.#options = options;
@@ -37,15 +47,17 @@ export class Partitions {
     return this.#rotation;
   }
 
+  /** Why records wait, where that lies with the topic's partitions; else null. */
+  get trouble(): string | null {
+    return this.#missingPartition() ?? this.#missingLeader();
+  }
+
   /** Whether the brokers should be asked again: it is long ago, or records wait for what they did not tell. */
   outdated(now: number): boolean {
     return now - this.#toldAt > maxAgeMs || this.#lanesWithoutPartition().length > 0;
   }
 
-  /**
-   * Answers null where every record that waits has a partition whose leader is not in doubt; else within how many
-   * milliseconds to ask again.
-   */
+  /** Answers null where every partition has a leader that is not in doubt; else within how many milliseconds to ask again. */
   follow({ topicId, partitions }: Topology): number | null {
     if (topicId !== null && this.#formerTopics.has(topicId)) return Number.POSITIVE_INFINITY;
     const { lanes, intake } = this.#options;
@@ -60,14 +72,18 @@ export class Partitions {
     this.#topicId = topicId ?? this.#topicId;
     this.#toldAt = performance.now();
     this.#rotation = partitions.map(({ id }) => lanes.of(id));
-    for (const lane of lanes) lane.follow(leaders.get(lane.id) ?? null);
+    for (const lane of lanes) {
+      lane.hasPartition = leaders.has(lane.id);
+      lane.follow(leaders.get(lane.id) ?? null);
+    }
     intake.setPartitions(partitions.length);
     if (recreated) this.#leaveOldTopic();
-    const homeless = this.#lanesWithoutPartition()[0];
-    if (homeless) this.#reportNoPartition(homeless);
-    const electing = this.#rotation.some((lane) => lane.leader === null || lane.leaderInDoubt);
-    if (electing) return electionPollMs;
-    return homeless ? Number.POSITIVE_INFINITY : null;
+    this.#reportTrouble();
+    if (this.#leaderless() || this.#rotation.some(({ leaderInDoubt }) => leaderInDoubt)) {
+      return electionPollMs;
+    }
+    const complete = this.#rotation.every(({ leader }) => leader !== null);
+    return complete && this.#lanesWithoutPartition().length === 0 ? null : Number.POSITIVE_INFINITY;
   }
 
   /** `lane` has nothing under way: where its topic was made again, what it holds goes to the new one. */
@@ -111,13 +127,42 @@ export class Partitions {
   #lanesWithoutPartition(): Lane[] {
     const { lanes } = this.#options;
     if (lanes.size === this.#rotation.length) return [];
-    return [...lanes].filter((lane) => !lane.empty && !this.#rotation.includes(lane));
+    return [...lanes].filter((lane) => !lane.empty && !lane.hasPartition);
   }
 
-  #reportNoPartition(lane: Lane): void {
-    const { topic, diagnostics, onFailure } = this.#options;
-    const message = `Topic ${topic} has no partition ${lane.id}: it has ${this.#rotation.length}. Add partitions, or name another.`;
-    onFailure(message);
-    diagnostics.emit('TOPIC_UNKNOWN', message, { topic, partition: lane.id });
+  /** One whose records wait for a leader, those that any partition may take included. */
+  #leaderless(): Lane | undefined {
+    const { intake } = this.#options;
+    const waiting = this.#rotation.find((lane) => lane.leader === null && !lane.empty);
+    if (waiting || this.#rotation.some(({ leader }) => leader !== null)) return waiting;
+    return this.#rotation.find((lane) => intake.readyAt(lane) < Number.POSITIVE_INFINITY);
+  }
+
+  #missingPartition(): string | null {
+    const [lane] = this.#lanesWithoutPartition();
+    if (!lane) return null;
+    return `Topic ${this.#options.topic} has no partition ${lane.id}: it has ${this.#rotation.length}. Add partitions, or name another.`;
+  }
+
+  #missingLeader(): string | null {
+    const lane = this.#leaderless();
+    if (!lane) return null;
+    return `Partition ${lane.id} of topic ${this.#options.topic} has no leader: are the brokers up that hold it?`;
+  }
+
+  #reportTrouble(): void {
+    const { topic, diagnostics, onFailure, onMissing, onFound } = this.#options;
+    const missing = this.#missingPartition();
+    if (missing !== null && !this.#missingReported) onMissing(missing);
+    if (missing === null && this.#missingReported) onFound();
+    this.#missingReported = missing !== null;
+
+    const leaderless = this.#missingLeader();
+    const now = performance.now();
+    this.#leaderlessSince = leaderless === null ? null : (this.#leaderlessSince ?? now);
+    if (leaderless === null) return;
+    onFailure(leaderless);
+    if (now - (this.#leaderlessSince ?? now) <= electionNewsMs) return;
+    diagnostics.emit('BROKER_ERROR', leaderless, { topic });
   }
 }

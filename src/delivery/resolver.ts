@@ -62,6 +62,8 @@ export class Resolver {
   #waitingSince: number | null = null;
   /** What `diagnostics.troubles` was when all was well. */
   #troublesSeen = 0;
+  /** Since when records have named a partition that is missing (`performance.now()` milliseconds). */
+  #missingSince = 0;
   /** Size of the batch that was refused as too large and of which parts are still under way, in bytes. */
   readonly #splitBytes = new Map<Lane, number>();
   #splitTold = false;
@@ -119,6 +121,20 @@ export class Resolver {
     this.#waitingSince ??= performance.now();
   }
 
+  /** Some records name a partition that is missing: others are delivered, and the end of their troubles is news all the same. */
+  reportMissing(message: string): void {
+    const { topic, diagnostics } = this.#options;
+    this.#missingSince = performance.now();
+    diagnostics.emit('TOPIC_UNKNOWN', message, { topic });
+    this.#troublesSeen += 1;
+  }
+
+  /** What was missing is there: the next acknowledgement is news. */
+  foundMissing(): void {
+    this.#waitingSince = Math.min(this.#waitingSince ?? this.#missingSince, this.#missingSince);
+    this.#troublesSeen = -1;
+  }
+
   #acknowledged(
     lane: Lane,
     batch: QueuedBatch,
@@ -140,8 +156,9 @@ export class Resolver {
   #recovered(since: number): void {
     const { topic, diagnostics, lanes, ledger } = this.#options;
     this.#waitingSince = since;
-    for (const { attempt, leader, empty } of lanes) {
-      if (attempt > 0 || (leader === null && !empty)) return;
+    for (const { attempt, leader, empty, hasPartition } of lanes) {
+      // A partition that is missing may never come, and hides no news of the others.
+      if (attempt > 0 || (hasPartition && leader === null && !empty)) return;
     }
     this.#waitingSince = null;
     this.lastFailure = noFailure;
@@ -156,14 +173,12 @@ export class Resolver {
     );
   }
 
-  #tryAgain({ lane, retryAt }: Case, failure: Failure): void {
+  #tryAgain({ lane, broker, retryAt }: Case, failure: Failure): void {
+    const { staleTopology = false } = failure;
     this.report(lane, failure, lane.attempt);
     this.#options.ledger.counters.retries += 1;
-    lane.attempt += 1;
-    lane.retryAt = retryAt;
-    if (!failure.staleTopology) return;
-    lane.leaderInDoubt = true;
-    this.#options.onStaleTopology();
+    lane.failed(broker, retryAt, staleTopology);
+    if (staleTopology) this.#options.onStaleTopology();
   }
 
   /** The broker takes the batch neither now nor later: size and content are checked before repeats. */
@@ -211,7 +226,7 @@ export class Resolver {
     const { topic, diagnostics } = this.#options;
     diagnostics.emit(
       'BATCH_TOO_LARGE',
-      `Topic ${topic} takes no batch of ${bytes} bytes: such batches are split, and nothing is lost. To spare the brokers that work, lower batchMaxBytes, or raise the topic's max.message.bytes.`,
+      `Topic ${topic} takes no batch of ${bytes} bytes of records: such batches are split, and nothing is lost. To spare the brokers that work, lower batchMaxBytes, or raise the topic's max.message.bytes.`,
       { topic, partition: lane.id, bytes },
     );
   }

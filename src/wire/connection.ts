@@ -312,7 +312,7 @@ export class Connection {
     this.#silence.unref();
     this.#options.report(
       'BROKER_THROTTLED',
-      `Broker ${addressText(this.broker)} asks for ${milliseconds} ms of silence: a quota is used up. Records wait meanwhile.`,
+      `Broker ${addressText(this.broker)} asks for ${askedMs} ms of silence: a quota is used up. Records wait for ${milliseconds} ms.`,
       { ...this.broker, milliseconds },
     );
   }

@@ -1,16 +1,6 @@
 import { expect, it } from 'vitest';
-import { Shipper } from '../../../src/delivery/shipper.ts';
-import { type DiagnosticEvent, Diagnostics } from '../../../src/diagnostics.ts';
 import { type Fault, ModelBroker } from './model-broker.ts';
-
-const line = {
-  key: null,
-  value: 'record',
-  headers: [],
-  timestamp: 1_700_000_000_000,
-  level: 30,
-  partition: null,
-};
+import { record, setUp } from './shipping.ts';
 
 it.each<{ before: string; faults: Fault[] }>([
   { before: 'all went well', faults: [] },
@@ -18,29 +8,26 @@ it.each<{ before: string; faults: Fault[] }>([
 ])('a process that ends while all is well blames no failure: $before', async ({ faults }) => {
   const broker = new ModelBroker(1);
   broker.fault = () => faults.shift() ?? 'none';
-  const events: DiagnosticEvent[] = [];
-  const shipper = new Shipper({
-    topic: 'logs',
-    driver: broker,
-    diagnostics: new Diagnostics((event) => events.push(event)),
-    retry: { minMs: 1, maxMs: 2 },
-    acks: 'all',
-    lingerMs: 1,
-    batchMaxRecords: 10,
-    batchMaxBytes: 4096,
-    bufferMaxBytes: 1 << 20,
-    onOverflow: 'drop-oldest',
-    closeTimeoutMs: 2_000,
-    deadLetter: null,
-    sourceHeaders: false,
-  });
-  shipper.write(line);
+  const { shipper, events } = setUp({}, broker);
+  shipper.write(record('one'));
   expect(await shipper.flush()).toMatchObject({ acknowledged: 1, pending: 0 });
-  shipper.write(line);
+  shipper.write(record('one'));
   shipper.giveUp();
   const [said = ''] = events.flatMap(({ code, message }) =>
     code === 'NOT_DELIVERED' ? [message] : [],
   );
   expect(said).toContain('not delivered at close: 1.');
   expect(said).toContain('no failure since the last acknowledgement');
+});
+
+it('a process that another one has taken the place of says so, whatever is acknowledged since', async () => {
+  const { broker, shipper, events } = setUp({}, new ModelBroker(4));
+  await shipper.flush();
+  // One request: of its two partitions one is fenced, and one takes its record.
+  broker.script = ['fenced', undefined];
+  shipper.write(record('one', { partition: 0 }));
+  shipper.write(record('two', { partition: 2 }));
+  await expect.poll(() => events.map(({ code }) => code)).toContain('PRODUCER_FENCED');
+  await shipper.close({ timeoutMs: 1 });
+  expect(events.at(-1)?.message).toContain('another process goes on under the same producer id');
 });

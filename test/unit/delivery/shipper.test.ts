@@ -1,42 +1,12 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
-import type { LogRecord, Settlement } from '../../../src/delivery/record.ts';
-import { Shipper, type ShipperOptions } from '../../../src/delivery/shipper.ts';
-import { type DiagnosticEvent, Diagnostics } from '../../../src/diagnostics.ts';
+import { describe, expect, it } from 'vitest';
+import type { Settlement } from '../../../src/delivery/record.ts';
+import type { Shipper, ShipperOptions } from '../../../src/delivery/shipper.ts';
+import { Diagnostics } from '../../../src/diagnostics.ts';
 import { ModelBroker } from './model-broker.ts';
-
-const record = (value: string, more: Partial<LogRecord> = {}): LogRecord => ({
-  key: null,
-  value,
-  headers: [],
-  timestamp: 1_700_000_000_000,
-  level: 30,
-  partition: null,
-  ...more,
-});
-
-function setUp(more: Partial<ShipperOptions> = {}, broker = new ModelBroker()) {
-  const events: DiagnosticEvent[] = [];
-  const shipper = new Shipper({
-    topic: 'logs',
-    driver: broker,
-    diagnostics: new Diagnostics((event) => events.push(event)),
-    retry: { minMs: 1, maxMs: 2 },
-    acks: 'all',
-    lingerMs: 1,
-    batchMaxRecords: 10,
-    batchMaxBytes: 4096,
-    bufferMaxBytes: 1 << 20,
-    onOverflow: 'drop-oldest',
-    closeTimeoutMs: 2_000,
-    deadLetter: null,
-    sourceHeaders: false,
-    ...more,
-  });
-  return { broker, shipper, events };
-}
+import { record, setUp } from './shipping.ts';
 
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, n) => String(n));
 const ascending = (values: readonly string[]): string[] =>
@@ -680,23 +650,6 @@ describe('topology', () => {
     expect(broker.topologies).toBeLessThan(20);
     await shipper.close();
     expect(ascending(broker.values())).toEqual(numbers(100));
-  });
-
-  it('looks for a new leader while the old one fails, and sends to it at once', async () => {
-    const broker = new ModelBroker(1);
-    const { shipper } = setUp({ retry: { minMs: 1_000_000, maxMs: 1_000_000 } }, broker);
-    await shipper.flush();
-    let lookups = 0;
-    broker.topology = async () => {
-      lookups += 1;
-      const leader = lookups < 3 ? 0 : 1;
-      return { ok: true, value: { topicId: broker.topicId, partitions: [{ id: 0, leader }] } };
-    };
-    broker.refusal = { staleTopology: true };
-    broker.fault = () => (lookups < 3 ? 'retriable' : 'none');
-    shipper.write(record('one'));
-    await vi.waitFor(() => expect(broker.values()).toEqual(['one']), { timeout: 5_000 });
-    await shipper.close();
   });
 
   it('keeps the order of all records in a topic of one partition, with and without keys', async () => {
