@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { Settlement } from '../../../src/delivery/record.ts';
-import { Shipper } from '../../../src/delivery/shipper.ts';
-import { type DiagnosticEvent, Diagnostics } from '../../../src/diagnostics.ts';
+import type { Shipper } from '../../../src/delivery/shipper.ts';
 import { anyFault, ModelBroker } from './model-broker.ts';
+import { setUp } from './shipping.ts';
 
 const hour = 3_600_000;
 
@@ -50,23 +50,17 @@ it.each(['drop-oldest', 'drop-lowest-level'] as const)(
         async (steps, faults, { keyed, expires, stamped }) => {
           const broker = new ModelBroker(2);
           broker.fault = () => faults.shift() ?? 'none';
-          const events: DiagnosticEvent[] = [];
-          const shipper = new Shipper({
-            topic: 'logs',
-            driver: broker,
-            diagnostics: new Diagnostics((event) => events.push(event)),
-            retry: { minMs: 1, maxMs: 2 },
-            acks: stamped ? 'all' : 1,
-            lingerMs: 1,
-            batchMaxRecords: 10,
-            batchMaxBytes: 2048,
-            bufferMaxBytes: 8192,
-            onOverflow,
-            closeTimeoutMs: 40,
-            deadLetter: null,
-            sourceHeaders: false,
-            deliveryTimeoutMs: expires ? 6 : null,
-          });
+          const { shipper, events } = setUp(
+            {
+              acks: stamped ? 'all' : 1,
+              batchMaxBytes: 2048,
+              bufferMaxBytes: 8192,
+              onOverflow,
+              closeTimeoutMs: 40,
+              deliveryTimeoutMs: expires ? 6 : null,
+            },
+            broker,
+          );
           const ends: Settlement[][] = [];
           let recreated = false;
           const write = (size: number, level: number | null, partition: number | null): void => {

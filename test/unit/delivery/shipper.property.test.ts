@@ -1,9 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { LogRecord } from '../../../src/delivery/record.ts';
-import { Shipper } from '../../../src/delivery/shipper.ts';
-import { Diagnostics } from '../../../src/diagnostics.ts';
 import { anyFault, ModelBroker } from './model-broker.ts';
+import { setUp } from './shipping.ts';
 
 const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ write: fc.integer({ min: 1, max: 40 }) }) },
@@ -31,22 +30,16 @@ it('loses, repeats and reorders nothing, whatever requests and answers are lost'
       async (steps, faults, sequence, keyed) => {
         const broker = new ModelBroker(2);
         broker.fault = () => faults.shift() ?? 'none';
-        const shipper = new Shipper({
-          topic: 'logs',
-          driver: broker,
-          diagnostics: new Diagnostics(),
-          retry: { minMs: 1, maxMs: 1 },
-          acks: 'all',
-          lingerMs: 0,
-          batchMaxRecords: 10,
-          batchMaxBytes: 2048,
-          bufferMaxBytes: 1 << 20,
-          onOverflow: 'drop-oldest',
-          closeTimeoutMs: 60_000,
-          deadLetter: null,
-          sourceHeaders: false,
-          beginAt: { epoch: 0, sequence },
-        });
+        const { shipper } = setUp(
+          {
+            retry: { minMs: 1, maxMs: 1 },
+            lingerMs: 0,
+            batchMaxBytes: 2048,
+            closeTimeoutMs: 60_000,
+            beginAt: { epoch: 0, sequence },
+          },
+          broker,
+        );
         let written = 0;
         for (const one of steps) {
           if ('write' in one) {

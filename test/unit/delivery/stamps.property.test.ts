@@ -1,9 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { Settlement } from '../../../src/delivery/record.ts';
-import { Shipper } from '../../../src/delivery/shipper.ts';
-import { type DiagnosticEvent, Diagnostics } from '../../../src/diagnostics.ts';
 import { anyFault, ModelBroker } from './model-broker.ts';
+import { setUp } from './shipping.ts';
 
 const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ write: fc.integer({ min: 1, max: 40 }) }) },
@@ -45,23 +44,16 @@ it('bumps epochs, takes new producer ids and is fenced without a record lost or 
         broker.onSend = (parts) => {
           for (const { stamp } of parts) if (stamp) ids.add(stamp.producerId);
         };
-        const events: DiagnosticEvent[] = [];
-        const shipper = new Shipper({
-          topic: 'logs',
-          driver: broker,
-          diagnostics: new Diagnostics((event) => events.push(event)),
-          retry: { minMs: 1, maxMs: 1 },
-          acks: 'all',
-          lingerMs: 0,
-          batchMaxRecords: 10,
-          batchMaxBytes: 2048,
-          bufferMaxBytes: 1 << 20,
-          onOverflow: 'drop-oldest',
-          closeTimeoutMs: 300,
-          deadLetter: null,
-          sourceHeaders: false,
-          beginAt,
-        });
+        const { shipper, events } = setUp(
+          {
+            retry: { minMs: 1, maxMs: 1 },
+            lingerMs: 0,
+            batchMaxBytes: 2048,
+            closeTimeoutMs: 300,
+            beginAt,
+          },
+          broker,
+        );
         const ends: Settlement[][] = [];
         const write = (partition: number): string => {
           const value = `${ends.length}:`;
