@@ -10,7 +10,12 @@ import type {
 } from './refresh-token-origin.ts';
 import { type AccessToken, RenewingToken } from './renewing-token.ts';
 import type { TokenEndpoint } from './token-endpoint.ts';
-import { type GlobusTokens, type TokenReply, tokensFor } from './token-reply.ts';
+import {
+  type GlobusTokens,
+  hasAccessToken,
+  type ReceivedTokens,
+  type TokenReply,
+} from './token-reply.ts';
 
 const howToSignIn = 'run "npx diaspora-logger request-token"';
 
@@ -128,7 +133,9 @@ export class GlobusIdentity {
     // Before all else: the old one may have ended with this reply, whatever the tokens in it are good for.
     const tokens = eventServiceTokens(reply);
     const value = (tokens ?? reply.tokens[0])?.refreshToken ?? present.value;
-    if (value !== present.value) await this.#keep(present, value, tokens);
+    if (value !== present.value) {
+      await this.#keep(present, value, tokens && hasAccessToken(tokens) ? tokens : null);
+    }
     return this.#done(this.#choose(reply), present.place);
   }
 
@@ -165,7 +172,12 @@ export class GlobusIdentity {
 
   #choose(reply: TokenReply): GlobusTokens {
     const tokens = eventServiceTokens(reply);
-    if (tokens) return tokens;
+    if (tokens && hasAccessToken(tokens)) return tokens;
+    if (tokens) {
+      const message = `Globus Auth at ${this.#endpoint.issuer} gives no token: its answer came damaged.`;
+      this.#say('TOKEN_ENDPOINT_UNAVAILABLE', message);
+      throw new AuthenticationError('TOKEN_ENDPOINT_UNAVAILABLE', message, true);
+    }
     const message = `Globus Auth at ${this.#endpoint.issuer} answered with no token for the event service (${eventService}): the refresh token is another service's. To get the right one, ${howToSignIn}.`;
     this.#say('TOKEN_REQUEST_REFUSED', message);
     throw new AuthenticationError('TOKEN_REQUEST_REFUSED', message, false);
@@ -220,7 +232,8 @@ export class GlobusIdentity {
 }
 
 /** By resource server; a reply that names none has one token, and it is the one that was asked for. */
-function eventServiceTokens(reply: TokenReply): GlobusTokens | null {
-  const only = reply.tokens.length === 1 ? reply.tokens[0] : undefined;
-  return tokensFor(reply, eventService) ?? (only?.resourceServer === '' ? only : null);
+function eventServiceTokens({ tokens }: TokenReply): ReceivedTokens | null {
+  const only = tokens.length === 1 ? tokens[0] : undefined;
+  const named = tokens.find(({ resourceServer }) => resourceServer === eventService);
+  return named ?? (only?.resourceServer === '' ? only : null);
 }

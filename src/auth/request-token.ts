@@ -17,7 +17,7 @@ import {
 import { principalOf, readIdToken } from './id-token.ts';
 import { promptForCode } from './prompt.ts';
 import { TokenEndpoint } from './token-endpoint.ts';
-import { type GlobusTokens, type TokenReply, tokensFor } from './token-reply.ts';
+import { type GlobusTokens, hasAccessToken, type TokenReply, tokensFor } from './token-reply.ts';
 import { type StoredTokens, TokenStore } from './token-store.ts';
 import { askUserinfo } from './userinfo.ts';
 import { waitedFor } from './waited-for.ts';
@@ -137,7 +137,7 @@ export async function requestToken(options: RequestTokenOptions = {}): Promise<R
       false,
     );
   }
-  const rows = reply.tokens.map((one) => rowOf(one, subject));
+  const rows = reply.tokens.filter(hasAccessToken).map((one) => rowOf(one, subject));
   const saveProblem = options.save ? await problemOf(store, () => store.write(...rows)) : null;
   return {
     issuer,

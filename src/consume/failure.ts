@@ -68,10 +68,7 @@ function known(error: Error, attempt: Attempt): BrokerFault | null {
   }
   switch (error.name) {
     case 'KafkaJSSASLAuthenticationError':
-      return {
-        code: 'SIGN_IN_REFUSED',
-        message: `The brokers refused the sign-in (${error.message}). Check auth.`,
-      };
+      return signInFailure(error);
     case 'KafkaJSConnectionError':
       return connectionFailure(error, attempt);
     case 'KafkaJSConnectionClosedError':
@@ -88,6 +85,33 @@ function known(error: Error, attempt: Attempt): BrokerFault | null {
 function subject(topics: readonly string[]): string {
   const [topic = ''] = topics;
   return topics.length > 1 ? `One of the topics ${topics.join(', ')}` : `Topic ${topic}`;
+}
+
+/** kafkajs's words for a sign-in that had no answer: its error says no more, and is that of a refusal. */
+const signInTimedOut = / authentication failed: Request \w+\(key: \d+, version: \d+\) timed out$/;
+const signInBroke = / authentication failed: (?:Connection error: (.+)|Not connected)$/;
+
+/** A broker that closes the connection refuses. */
+function signInFailure({ message }: Error): BrokerFault {
+  if (signInTimedOut.test(message)) {
+    return {
+      code: 'REQUEST_TIMED_OUT',
+      message:
+        'The sign-in at a broker was not answered within requestTimeoutMs. Check the network, and that the broker runs.',
+    };
+  }
+  const broke = signInBroke.exec(message);
+  if (broke) {
+    const [, why = 'it was closed before'] = broke;
+    return {
+      code: 'CONNECTION_LOST',
+      message: `The connection to a broker broke during the sign-in (${why}).`,
+    };
+  }
+  return {
+    code: 'SIGN_IN_REFUSED',
+    message: `The brokers refused the sign-in (${message}). Check auth.`,
+  };
 }
 
 const brokeOff = /^(ECONNRESET|EPIPE)$/;

@@ -10,7 +10,7 @@ import { failureMessage, failureOf } from './failure.ts';
 import type { Client, ClientEvents } from './kafkajs-client.ts';
 import { Membership } from './membership.ts';
 import { Placing } from './placing.ts';
-import type { Position, Positions, SeekTarget, TopicPartition } from './positions.ts';
+import type { Position, Positions, SeekTarget, TopicPartition, Unplaced } from './positions.ts';
 import { HangError } from './watch.ts';
 
 export interface GroupMemberOptions {
@@ -42,7 +42,10 @@ export class GroupMember {
   readonly #running: Promise<void>;
   /** The present one, once it has its partitions. */
   #membership: Membership | null = null;
+  /** As the group shared them out last; empty once it is about to do so anew. */
   #assigned: readonly TopicPartition[] = [];
+  /** Sought to an end in this turn of the event loop: one look-up serves them all. */
+  #sought: Unplaced[] = [];
   /** The last commit: one at a time, or an older one could reach the broker after a newer one. */
   #commits: Promise<void> = Promise.resolve();
   /** Whether a broker has ever answered. */
@@ -93,7 +96,17 @@ export class GroupMember {
     const membership = this.#membership;
     if (!unplaced || !membership) return;
     if (typeof target === 'bigint') this.#placing.goOn(membership, unplaced, null);
-    else void this.#placing.place(membership, [unplaced]);
+    else this.#placeSoon(unplaced);
+  }
+
+  #placeSoon(unplaced: Unplaced): void {
+    this.#sought.push(unplaced);
+    if (this.#sought.length > 1) return;
+    queueMicrotask(() => {
+      const sought = this.#sought;
+      this.#sought = [];
+      if (this.#membership) void this.#placing.place(this.#membership, sought);
+    });
   }
 
   pause(partitions: readonly TopicPartition[]): void {
@@ -198,6 +211,7 @@ export class GroupMember {
 
   #suspend(): void {
     const { positions } = this.#options;
+    this.#assigned = [];
     positions.suspend();
     this.pause(positions.assigned());
     this.#options.onSuspended();
@@ -217,6 +231,7 @@ export class GroupMember {
     await this.#placing.place(membership, positions.unplaced());
     // Before that, kafkajs would leave commits undone.
     await membership.joined.catch(() => undefined);
+    // Not where the group shares anew: what was being placed is overtaken, and nothing has its place.
     if (this.#membership === membership && this.#assigned === partitions) onAssigned(partitions);
   }
 }

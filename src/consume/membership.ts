@@ -1,4 +1,5 @@
 /** One membership of a consumer group: kafkajs's consumer and its own connections, until it stops for good or hangs. */
+import { setMaxListeners } from 'node:events';
 import type { Consumer, EachBatchPayload } from 'kafkajs';
 import { within } from '../deadline.ts';
 import type { ResolvedConsumer } from '../options.ts';
@@ -34,11 +35,15 @@ export class Membership {
   readonly #watch: Watch;
   readonly #over = new AbortController();
   #commits = 0;
+  /** The group shares its partitions anew, and has not given out this member's. */
+  #rejoining = false;
   /** Until kafkajs runs; rejects where that fails. */
   readonly joined: Promise<void>;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
+    // As many look-ups may wait for its end as the app has sought: Node would warn the app of a leak.
+    setMaxListeners(0, this.over);
     const { groupId, retry } = options.options;
     this.#client = options.newClient({
       onConnecting: () => this.#watch.alive(),
@@ -82,13 +87,21 @@ export class Membership {
     this.#consumer.on('consumer.group_join', ({ payload }) => {
       // It may still be joining when it is given up.
       if (this.over.aborted) return;
+      this.#rejoining = false;
       const partitions = Object.entries(payload.memberAssignment).flatMap(([topic, numbers]) =>
         numbers.map((partition) => ({ topic, partition })),
       );
       onJoined(this, partitions);
     });
     this.#consumer.on('consumer.rebalancing', () => {
-      if (!this.over.aborted) onRebalancing();
+      if (this.over.aborted) return;
+      this.#rejoining = true;
+      onRebalancing();
+    });
+    // Where its SyncGroup has failed, kafkajs fetches on with the partitions that it had. As a member of the new generation
+    // its heartbeats are answered, so that it would never learn of those that it has now.
+    this.#consumer.on('consumer.fetch_start', () => {
+      if (this.#rejoining) this.end(new Error('it could not join the group again'));
     });
   }
 

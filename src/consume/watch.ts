@@ -36,9 +36,11 @@ export class Watch {
     consumer.on('consumer.network.request', () => this.alive());
     // Where all is paused, it fetches nothing and says so.
     consumer.on('consumer.fetch', () => this.alive());
-    consumer.on('consumer.network.request_timeout', ({ payload: { broker, sentAt } }) => {
-      // After a blocked event loop the answer may lie unread; a connection that is dead misses the next one, too. Joining, which
-      // may take longer than other requests, is left to silence.
+    consumer.on('consumer.network.request_timeout', ({ payload: { broker, apiName, sentAt } }) => {
+      // After a blocked event loop the answer may lie unread; a connection that is dead misses the next one, too. JoinGroup has a
+      // longer time of kafkajs's own, and is left to silence. SyncGroup is not, though a slow leader of the group may hold it up:
+      // kafkajs has given it up by now.
+      if (apiName === 'JoinGroup') return;
       if (Date.now() - sentAt - requestTimeoutMs > heldUpMs) return;
       onHang(
         new HangError(

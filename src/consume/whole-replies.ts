@@ -27,7 +27,7 @@ export class WholeReplies {
       next = sizeOf(bytes, end);
     }
     const rest = bytes.subarray(end);
-    this.#pieces = [rest];
+    this.#pieces = rest.length > 0 ? [rest] : [];
     this.#bytes = rest.length;
     this.#needed = next;
     return end === 0 ? null : bytes.subarray(0, end);

@@ -191,6 +191,32 @@ describe('a rotated refresh token', () => {
     expect(readFileSync(refreshTokenFile, 'utf8')).toBe('second\n');
   });
 
+  it.each([
+    { beside: 'alone', more: {} },
+    {
+      beside: 'beside tokens of another service',
+      more: { other_tokens: [reply({ resource_server: 'transfer.api.globus.org' })] },
+    },
+  ])('is kept though the access token came damaged, $beside, and used next', async ({ more }) => {
+    const refreshTokenFile = join(temporaryDirectory(), 'refresh');
+    writeFileSync(refreshTokenFile, 'first\n');
+    const { issuer, sent } = await scriptedEndpoint((token) =>
+      token === 'first'
+        ? reply({ access_token: 'dam\u00e4ged', refresh_token: 'second', ...more })
+        : reply(),
+    );
+    const { source, heard } = sourceOf(globus, { issuer, refreshTokenFile });
+    await expect(source.token()).rejects.toMatchObject({
+      code: 'TOKEN_ENDPOINT_UNAVAILABLE',
+      message: `Globus Auth at ${issuer} gives no token: its answer came damaged.`,
+      retriable: true,
+    });
+    expect(readFileSync(refreshTokenFile, 'utf8')).toBe('second\n');
+    expect(heard.codes()).toEqual(['TOKEN_ROTATED', 'TOKEN_ENDPOINT_UNAVAILABLE']);
+    expect((await source.token()).value).toBe('access');
+    expect(sent).toEqual(['first', 'second']);
+  });
+
   it('is not sent again where the store that holds its replacement cannot be read', async () => {
     const { issuer, sent } = await scriptedEndpoint(() => reply({ refresh_token: 'second' }));
     const first = sourceOf(globus, { issuer, refreshToken: 'first' });

@@ -16,6 +16,13 @@ describe('a token reply', () => {
     },
   );
 
+  it('keeps a new refresh token whose access token is damaged', () => {
+    const damaged = reply({ access_token: 'dam\u00e4ged', refresh_token: 'new' });
+    expect(readTokenReply(damaged, 0)?.tokens).toMatchObject([
+      { accessToken: null, refreshToken: 'new' },
+    ]);
+  });
+
   it.each(['', 'null', '"text"', '5'])('that is %j is asked for again', async (body) => {
     const bodies = [body, JSON.stringify(reply())];
     const server = await RawServer.start((socket) => {

@@ -233,6 +233,63 @@ describe('A seek', () => {
   });
 });
 
+describe('Seeks to ends', () => {
+  function warnings(): Error[] {
+    const heard: Error[] = [];
+    const note = (warning: Error): void => void heard.push(warning);
+    process.on('warning', note);
+    onTestFinished(() => void process.off('warning', note));
+    return heard;
+  }
+
+  it('in one turn are one look-up, with connections of its own', async () => {
+    const { group, consumer } = await assigned({}, { ends: { low: '3', high: '9' } });
+    group.seeks.length = 0;
+    group.onLookUp = vi.fn(async () => undefined);
+    const broken = group.disconnected;
+    consumer.seek({ topic, partition: 0 }, 'latest');
+    consumer.seek({ topic, partition: 1 }, 'latest');
+    consumer.seek({ topic, partition: 0 }, 'earliest');
+    await vi.waitFor(() => expect(group.seeks).toEqual(['1:9', '0:3']));
+    expect(group.onLookUp).toHaveBeenCalledTimes(1);
+    expect(group.disconnected).toBe(broken + 1);
+  });
+
+  it('make Node warn of no leak, also where the brokers are slow to answer many turns of them', async () => {
+    const heard = warnings();
+    const { group, consumer } = await assigned();
+    group.onLookUp = () => new Promise(() => undefined);
+    for (let turn = 0; turn < 12; turn += 1) {
+      consumer.seek({ topic, partition: 0 }, 'earliest');
+      await setImmediate();
+    }
+    expect(heard).toEqual([]);
+  });
+});
+
+it('“Assigned” waits for the next sharing where the group begins that during the look-up', async () => {
+  const release: (() => void)[] = [];
+  const onLookUp = vi
+    .fn(async () => undefined)
+    .mockImplementationOnce(
+      () => new Promise((resolve) => void release.push(() => resolve(undefined))),
+    );
+  const ends = { low: '0', high: '10' };
+  const { group, consumer } = open({ autoOffsetReset: 'latest' }, { ends, onLookUp });
+  const placed: string[][] = [];
+  consumer.on('assigned', () => void placed.push([...group.seeks]));
+  await vi.waitFor(() => expect(release).toHaveLength(1));
+  group.rebalancing();
+  release[0]?.();
+  // What follows from it is done at once.
+  await setImmediate();
+  expect(placed).toEqual([]);
+  const again = once(consumer, 'assigned');
+  group.assign(0, 1);
+  await again;
+  expect(placed).toEqual([['0:10', '1:10']]);
+});
+
 it('A listener that throws is the app’s own uncaught exception, and reading goes on', async () => {
   const listeners = process.listeners('uncaughtException');
   process.removeAllListeners('uncaughtException');

@@ -43,6 +43,7 @@ async function connecting(
   broker: string,
   ssl: TlsOptions | false,
   token?: () => Promise<{ value: string }>,
+  requestTimeout = 3_000,
 ): Promise<unknown> {
   const consumer = new kafkajs.Kafka({
     brokers: [broker],
@@ -50,7 +51,8 @@ async function connecting(
     ...(token && { sasl: { mechanism: 'oauthbearer', oauthBearerProvider: token } }),
     retry: { retries: 1, initialRetryTime: 1, maxRetryTime: 1 },
     connectionTimeout: 3_000,
-    requestTimeout: 3_000,
+    requestTimeout,
+    enforceRequestTimeout: true,
     logLevel: kafkajs.logLevel.NOTHING,
   }).consumer({ groupId: attempt.groupId });
   const failure = await consumer.connect().then(
@@ -200,10 +202,10 @@ describe('a broker that cannot be reached', () => {
   });
 });
 
-/** A broker that knows ApiVersions and SaslHandshake (keys 18 and 17), by https://kafka.apache.org/protocol.html. */
+/** A broker that knows ApiVersions, SaslHandshake and SaslAuthenticate (keys 18, 17 and 36), by https://kafka.apache.org/protocol.html. */
 function replyTo(request: Buffer): Buffer {
   const noError = '0000';
-  const apis = '00000002' + '001200000002' + '001100000001' + '00000000';
+  const apis = '00000003' + '001200000002' + '001100000001' + '002400000000' + '00000000';
   const mechanisms = `00000001000b${Buffer.from('OAUTHBEARER').toString('hex')}`;
   const body = Buffer.from(noError + (request.readInt16BE(4) === 18 ? apis : mechanisms), 'hex');
   const head = Buffer.alloc(8);
@@ -227,3 +229,66 @@ it.each([true, false])(
     expect(failureOf(error, attempt)).toBeNull();
   },
 );
+
+describe('A sign-in', () => {
+  /** At a broker that does this with the token that it is sent. */
+  async function signingIn(act: (socket: Socket, request: Buffer) => void): Promise<unknown> {
+    const port = await portOf(
+      createServer((socket) => {
+        socket.on('data', (request) => {
+          if (request.readInt16BE(4) === 36) act(socket, request);
+          else socket.write(replyTo(request));
+        });
+      }),
+    );
+    return connecting(`127.0.0.1:${port}`, false, async () => ({ value: 'token' }), 200);
+  }
+
+  it('whose connection breaks is not refused', async () => {
+    const error = await signingIn((socket) => socket.resetAndDestroy());
+    expect(failureOf(error, attempt)).toEqual({
+      code: 'CONNECTION_LOST',
+      message: 'The connection to a broker broke during the sign-in (read ECONNRESET).',
+    });
+  });
+
+  it('whose connection was lost while the token was asked for is not refused', () => {
+    const error = Object.assign(
+      new Error('SASL OAUTHBEARER authentication failed: Not connected'),
+      { name: 'KafkaJSSASLAuthenticationError' },
+    );
+    expect(failureOf(error, attempt)?.code).toBe('CONNECTION_LOST');
+  });
+
+  it('that is not answered is not refused', async () => {
+    expect(failureOf(await signingIn(() => undefined), attempt)).toEqual({
+      code: 'REQUEST_TIMED_OUT',
+      message:
+        'The sign-in at a broker was not answered within requestTimeoutMs. Check the network, and that the broker runs.',
+    });
+  });
+
+  it('after which the broker hangs up is refused', async () => {
+    const error = await signingIn((socket) => socket.end());
+    expect(failureOf(error, attempt)?.code).toBe('SIGN_IN_REFUSED');
+  });
+
+  it('that the broker refuses in its own words is refused, whatever those are', async () => {
+    const words = 'introspection timed out';
+    const error = await signingIn((socket, request) => {
+      const said = Buffer.from(words).toString('hex');
+      const body = Buffer.from(
+        `003a${words.length.toString(16).padStart(4, '0')}${said}00000000`,
+        'hex',
+      );
+      const head = Buffer.alloc(8);
+      head.writeInt32BE(body.length + 4);
+      request.copy(head, 4, 8, 12);
+      socket.write(Buffer.concat([head, body]));
+    });
+    expect(failureOf(error, attempt)).toEqual({
+      code: 'SIGN_IN_REFUSED',
+      message: `The brokers refused the sign-in (SASL OAUTHBEARER authentication failed: ${words}). Check auth.`,
+    });
+  });
+});

@@ -99,6 +99,14 @@ describe('A request without an answer', () => {
     expect(said).toEqual([]);
   });
 
+  it('ends nothing where it is JoinGroup: members may take longer to join', async () => {
+    const { said } = await reading();
+    group.requestTimedOut(Date.now() - requestTimeoutMs, 'JoinGroup');
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(group.memberships).toBe(1);
+    expect(said).toEqual([]);
+  });
+
   it('ends a membership that cannot leave after 3 s, and breaks its connections', async () => {
     const { consumer } = await reading();
     group.onLeave = vi.fn().mockImplementationOnce(never);
@@ -153,6 +161,35 @@ describe('A membership that hung', () => {
     const third = next();
     void group.fetched(0, [{ offset: 7 }]);
     expect(await third).toBe(7n);
+  });
+});
+
+describe('A member that could not join again', () => {
+  it('begins a new membership as soon as kafkajs fetches on with the partitions that it had', async () => {
+    const { consumer, said } = await reading();
+    group.rebalancing();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(group.memberships).toBe(1);
+    const again = once(consumer, 'assigned');
+    group.seeks.length = 0;
+    group.fetching();
+    await vi.advanceTimersByTimeAsync(2 * retry.minMs);
+    await again;
+    expect(group.memberships).toBe(2);
+    expect(group.seeks).toEqual(['0:6', '1:5']);
+    // It passes by itself.
+    expect(said).toEqual([]);
+  });
+
+  it('is none where it has its partitions before it fetches', async () => {
+    const { consumer } = await reading();
+    group.rebalancing();
+    const again = once(consumer, 'assigned');
+    group.assign(0, 1);
+    await again;
+    group.fetching();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(group.memberships).toBe(1);
   });
 });
 

@@ -56,9 +56,14 @@ export class ScriptedGroup {
     this.#emit('network.request', {});
   }
 
+  /** kafkajs is about to fetch. */
+  fetching(): void {
+    this.#emit('fetch_start', {});
+  }
+
   /** A request was sent at this time, in milliseconds since the epoch, and has had no answer in time. */
-  requestTimedOut(sentAt: number): void {
-    this.#emit('network.request_timeout', { broker: 'broker:9092', sentAt });
+  requestTimedOut(sentAt: number, apiName = 'Fetch'): void {
+    this.#emit('network.request_timeout', { broker: 'broker:9092', apiName, sentAt });
   }
 
   /** Hands over what a fetch has brought; resolves when that is done with. */

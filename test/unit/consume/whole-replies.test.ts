@@ -33,6 +33,11 @@ describe('Replies in pieces', () => {
     }
   });
 
+  it('that are whole already are handed on as they are', () => {
+    const whole = new WholeReplies();
+    for (const piece of replies) expect(whole.add(piece)?.buffer).toBe(piece.buffer);
+  });
+
   it.each([3, 0, -1, -(2 ** 31)])('with a size of %i are none', (size) => {
     const bytes = Buffer.alloc(8);
     bytes.writeInt32BE(size);
