@@ -55,6 +55,8 @@ export interface Administration {
   leaders(topic: string): Promise<Map<number, number>>;
   /** Offset of the next record of each partition, by partition. */
   endOffsets(topic: string): Promise<Map<number, bigint>>;
+  /** Offset of the next record that a group will read of each partition, by partition: without those that it has not committed. */
+  committed(group: string, topic: string): Promise<Map<number, bigint>>;
 }
 
 /** Default settings that `createTopic` gives. */
@@ -70,6 +72,13 @@ const settleMs = 30_000;
 
 /** What a broker says that does not lead a partition, or not yet. */
 const leaderElsewhere = new Set(['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE']);
+
+/** What a broker says that does not coordinate a group, or not yet. */
+const coordinatorElsewhere = new Set([
+  'GROUP_LOAD_IN_PROGRESS',
+  'GROUP_COORDINATOR_NOT_AVAILABLE',
+  'NOT_COORDINATOR_FOR_GROUP',
+]);
 
 /** What a broker says of a topic that was just made. */
 const notYetThere = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE']);
@@ -173,6 +182,20 @@ export function administration(bootstrap: string, defaults: TopicDefaults): Admi
         settled(leaderElsewhere, () => admin.fetchTopicOffsets(topic)),
       );
       return new Map(offsets.map(({ partition, high }) => [partition, BigInt(high)]));
+    },
+    async committed(group, topic) {
+      const found = await ask((admin) =>
+        settled(coordinatorElsewhere, () =>
+          admin.fetchOffsets({ groupId: group, topics: [topic] }),
+        ),
+      );
+      const offsets = found.flatMap(({ partitions }) => partitions);
+      // -1 where nothing is committed.
+      return new Map(
+        offsets
+          .filter(({ offset }) => Number(offset) >= 0)
+          .map(({ partition, offset }) => [partition, BigInt(offset)]),
+      );
     },
   };
 }

@@ -10,6 +10,9 @@ const quickRetry = { minMs: 1, maxMs: 20 };
 /** No conversation under test is longer. */
 const mostOffsets = 10_000;
 
+/** A conversation may have a request more, such as for another look at the topic. */
+const timesMeasured = 3;
+
 export interface ByteResetsOptions {
   readonly front: Front;
   /** The one way to the broker. Nobody else uses it meanwhile. */
@@ -25,6 +28,11 @@ export interface ByteResets {
   readonly ended: EndedApp;
   /** One for each connection that was reset. */
   readonly cuts: readonly Cut[];
+}
+
+export interface Sweep extends ByteResets {
+  /** Of a conversation that is not cut, in the direction in which the others are: the shortest of some. */
+  readonly conversationBytes: number;
 }
 
 /**
@@ -47,25 +55,32 @@ export async function resetWhileStarting(run: ByteResetsOptions): Promise<ByteRe
 
 /**
  * Each offset has a connection and a record of its own, which the next connection delivers: to the end of a conversation,
- * which is from connecting to a record's acknowledgement.
+ * which is from connecting to a record's acknowledgement. How long that is was measured before.
  */
-export async function resetAtEachOffset(run: ByteResetsOptions): Promise<ByteResets> {
+export async function resetAtEachOffset(run: ByteResetsOptions): Promise<Sweep> {
   const { proxy, direction, step } = run;
+  let conversationBytes = mostOffsets;
   proxy.cuts.splice(0);
-  return withApp(run, async (app) => {
+  const resets = await withApp(run, async (app) => {
     const deliverOne = async (): Promise<void> => {
       await app.burst({ count: 1 });
       await app.flush();
     };
     await deliverOne();
+    for (let time = 0; time < timesMeasured; time += 1) {
+      proxy.resetAll();
+      await deliverOne();
+      conversationBytes = Math.min(conversationBytes, proxy.latestBytes(direction));
+    }
     for (const offset of offsetsBy(step)) {
       const cutsBefore = proxy.cuts.length;
       proxy.resetAll();
       proxy.resetNext(direction, [offset]);
       await deliverOne();
-      if (proxy.cuts.length === cutsBefore) return;
+      if (proxy.cuts.length === cutsBefore && offset > conversationBytes) return;
     }
   });
+  return { ...resets, conversationBytes };
 }
 
 async function withApp(

@@ -1,3 +1,6 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, it, type TestContext } from 'vitest';
 import type { TransportOptions } from '../../src/options.ts';
 import { type Stack, startStack } from '../../stack/stack.ts';
@@ -44,6 +47,9 @@ const endings: readonly Ending[] = [
   ...[...everywhere, 'logger.end()'].map((way) => ({ way, logger: 'winston' as const })),
 ];
 
+/** Nothing that is not done at once is done after it. */
+const abrupt = endings.filter(({ way }) => way === 'process.exit()');
+
 interface Ended extends AppEnd {
   /** From the ending call to the end of the process, in milliseconds. */
   readonly afterMs: number;
@@ -88,6 +94,24 @@ describe('An app whose broker was never there ends in time, and says what is los
     const app = await start(ending, options);
     await expectToEnd(app, ending, trouble, context);
   });
+
+  it.concurrent.for(abrupt)(
+    '$logger, $way, and deadLetter has the records',
+    async (ending, context) => {
+      const { expect } = context;
+      const deadLetter = await mkdtemp(join(tmpdir(), 'endings-'));
+      try {
+        const app = await start(ending, { ...options, deadLetter });
+        const name = `${trouble.name}; with \`deadLetter\``;
+        await expectToEnd(app, ending, { ...trouble, name }, context);
+        const [, count, file = ''] = keptWords.exec(app.output) ?? [];
+        expect(count).toBe(String(records));
+        expect(await numbersIn(file)).toEqual(Array.from({ length: records }, (_, n) => n));
+      } finally {
+        await rm(deadLetter, { recursive: true });
+      }
+    },
+  );
 });
 
 describe('An app that has a connection ends in time, and says what is lost,', () => {
@@ -131,6 +155,18 @@ describe('An app that has a connection ends in time, and says what is lost,', ()
     });
   });
 });
+
+/** What the line at the end says of dead letters: how many, and in which file. */
+const keptWords = /(\d+) of them are in (\S+\.ndjson)\./;
+
+/** The app's own numbers of the records in a file of dead letters, in its order. */
+async function numbersIn(file: string): Promise<number[]> {
+  const text = await readFile(file, 'utf8');
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(JSON.parse(line).record.value).n);
+}
 
 /** Starts apps that have delivered a record each. */
 async function startConnected(
@@ -182,7 +218,10 @@ async function expectToEnd(
   const words = new RegExp(
     `not delivered at close: (\\d+)\\. Why: .*?${trouble.cause}( \\(\\w+\\))?`,
   );
-  const [sentence = '', count] = words.exec(said[0]?.line ?? '') ?? [];
+  const line = said[0]?.line ?? '';
+  const [sentence = '', count] = words.exec(line) ?? [];
+  const [, kept] = keptWords.exec(line) ?? [];
+  const place = kept === undefined ? '' : `. ${kept} of them are in …/dead-letters-….ndjson.`;
   reportFigures(context, 'endings', {
     Ending: `${way === 'SIGINT' ? 'Ctrl-C' : way}, ${trouble.name}`,
     App: {
@@ -194,7 +233,7 @@ async function expectToEnd(
     Records: records,
     'Ended after': `${(afterMs / 1000).toFixed(2)} s`,
     Deadline: `${closeTimeoutMs / 1000} s`,
-    'What it says': sentence || 'nothing: what is in memory is lost',
+    'What it says': sentence + place || 'nothing: what is in memory is lost',
   });
 
   expect(afterMs).toBeLessThan(closeTimeoutMs + marginMs);

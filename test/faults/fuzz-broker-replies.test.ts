@@ -81,6 +81,7 @@ it('Whatever replies of a broker are changed, cut and repeated, no record is los
     Crashes: apps.filter(({ ended }) => ended.code !== 0 || ended.errorEvents > 0).length,
     Hangs: apps.filter(isStuck).length,
     'Silent losses': apps.reduce((sum, { lost }) => sum + lost.length, 0),
+    Spared: apps.reduce((sum, { fuzz }) => sum + fuzz.withheld, 0),
   });
   for (const app of apps) expectInOrder(app);
 });

@@ -72,6 +72,7 @@ it('Whatever answers of the token endpoint are changed, cut and repeated, a sour
     Crashes: unhandled.length,
     Hangs: late.length,
     'Silent losses': '–',
+    Spared: results.reduce((sum, { fuzz }) => sum + fuzz.withheld, 0),
   });
   expect(unhandled).toEqual([]);
   expect(late.map(({ seed }) => seed)).toEqual([]);

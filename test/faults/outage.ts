@@ -12,10 +12,14 @@ import { reportFigures } from './figures.ts';
 import { inForm } from './form.ts';
 import { type EndedApp, type Front, fronts, LoggingApp } from './logging-app.ts';
 import { arrivalTimes, type Delivered, readBack } from './read-back.ts';
-import { type Reading, ReadingApp } from './reading-app.ts';
+import { type EndedReading, ReadingApp } from './reading-app.ts';
+import { expectUndisturbed } from './undisturbed.ts';
 
-/** How much longer than the app with pino/file an app may be held up, in milliseconds. */
-const stallAllowanceMs = 50;
+/** Share of the time that a fault is expected to hold delivery up for, which is seen at least: clocks and pauses are not exact. */
+const leastHeldUp = 0.9;
+
+/** By how much a record's longest wait, and the reader's longest silence, may outlast the fault, in milliseconds. */
+const recoveryLimitMs = { record: 30_000, reader: 60_000 };
 
 /** How long the reader may take to read to the end once everything is delivered, in milliseconds. */
 const readingLimitMs = 120_000;
@@ -35,6 +39,10 @@ export interface Outage {
   readonly options?: TransportOptions;
   /** Milliseconds of logging before and after the fault. Default 10 s, 3 s in the short form. */
   readonly aroundMs?: number;
+  /** Nothing of either app can be stored for about so long, in milliseconds. Default: the fault need not stop it. */
+  readonly stopsForMs?: number;
+  /** At least one record of each app waits for about so long, in milliseconds. Default: none need wait. */
+  readonly waitsForMs?: number;
 }
 
 export interface OutageContext {
@@ -45,17 +53,24 @@ export interface OutageContext {
 }
 
 export interface OutageResult {
-  readonly fault: string;
+  readonly outage: Outage;
+  /** How long `apply` took, in milliseconds. */
+  readonly faultMs: number;
+  readonly refreshTokens: OutageContext['refreshTokens'];
   readonly apps: Readonly<Record<Front, EndedApp>>;
+  /** Codes of the lines that they printed, in order. */
+  readonly said: Readonly<Record<Front, readonly string[]>>;
   readonly delivered: Readonly<Record<Front, Delivered>>;
   readonly file: EndedApp;
-  readonly reading: Reading;
+  readonly reading: EndedReading;
+  /** What the broker holds as committed by the reader, by partition. */
+  readonly committed: ReadonlyMap<number, bigint>;
   readonly readerOutput: string;
 }
 
 /** Runs an app of each front, one with pino/file, and a reader. */
 export async function goThrough(outage: Outage): Promise<OutageResult> {
-  const { fault, stack, perSecond = 1_000 } = outage;
+  const { stack, perSecond = 1_000 } = outage;
   const aroundMs = outage.aroundMs ?? inForm({ full: 10_000, short: 3_000 });
   const topic = uniqueTopic('outage');
   await stack.createTopic(topic, { partitions: 3, config: arrivalTimes });
@@ -88,7 +103,9 @@ export async function goThrough(outage: Outage): Promise<OutageResult> {
     await sleep(aroundMs);
     // Its first second loads and compiles what it uses.
     await Promise.all(all.map((app) => app.measure()));
+    const begun = performance.now();
     await outage.apply({ topic, apps, refreshTokens });
+    const faultMs = performance.now() - begun;
     await sleep(aroundMs);
     await Promise.all(all.map((app) => app.pause()));
     await inTime(settlingLimitMs, 'Delivering what waits', async () => {
@@ -107,11 +124,15 @@ export async function goThrough(outage: Outage): Promise<OutageResult> {
     });
     const reading = await reader.close();
     return {
-      fault,
+      outage,
+      faultMs,
+      refreshTokens,
       apps: ended,
+      said: { pino: codesOf(pino), winston: codesOf(winston) },
       delivered,
       file: fileEnd,
       reading,
+      committed: await stack.committed(topic, topic),
       readerOutput: reader.output,
     };
   } finally {
@@ -120,11 +141,13 @@ export async function goThrough(outage: Outage): Promise<OutageResult> {
   }
 }
 
-/** Nothing lost or repeated, the app undisturbed, and the reader's records all there. */
+/** The fault was met; nothing lost or repeated, the app undisturbed, and the reader's records all there. */
 export function expectNothingLost(context: TestContext, result: OutageResult): void {
-  const { fault, apps, delivered, file, reading } = result;
+  const { apps, delivered, file, reading } = result;
+  const { fault, stopsForMs = 0, waitsForMs = 0 } = result.outage;
   for (const front of fronts) {
     const { records, lost, repeated, reordered, ...times } = delivered[front];
+    const { stallMs, ownStallMs, maxRssBytes } = apps[front];
     reportFigures(context, 'outages', {
       Fault: fault,
       App: front === 'pino' ? 'Pino, worker' : 'Winston',
@@ -134,8 +157,9 @@ export function expectNothingLost(context: TestContext, result: OutageResult): v
       'Out of order': reordered,
       'Longest gap of delivery': seconds(times.longestGapMs),
       'Longest wait of a record': seconds(times.longestWaitMs),
-      'App held up (pino/file)': `${milliseconds(apps[front].stallMs)} (${milliseconds(file.stallMs)})`,
-      'Peak memory': `${Math.round(apps[front].maxRssBytes / 2 ** 20)} MiB`,
+      'App held up (pino/file)': `${milliseconds(stallMs)} (${milliseconds(file.stallMs)})`,
+      'By itself (pino/file)': `${milliseconds(ownStallMs)} (${milliseconds(file.ownStallMs)})`,
+      'Peak memory': `${Math.round(maxRssBytes / 2 ** 20)} MiB`,
     });
   }
   reportFigures(context, 'outages-read', {
@@ -148,20 +172,40 @@ export function expectNothingLost(context: TestContext, result: OutageResult): v
   });
 
   for (const front of fronts) {
-    const { written, stats, ...app } = apps[front];
+    const { written, stats, output } = apps[front];
+    const { longestGapMs, longestWaitMs } = delivered[front];
+    expect(longestGapMs, front).toBeGreaterThanOrEqual(stopsForMs * leastHeldUp);
+    expect(longestWaitMs, front).toBeGreaterThanOrEqual(waitsForMs * leastHeldUp);
+    expect(longestWaitMs, front).toBeLessThan(result.faultMs + recoveryLimitMs.record);
     expect(delivered[front], front).toMatchObject({
       records: written,
+      missing: [],
       lost: 0,
       repeated: 0,
       reordered: 0,
     });
     expect(stats, front).toMatchObject({ written, acknowledged: written, dropped: 0 });
-    expect(app, front).toMatchObject({ code: 0, errorEvents: 0 });
-    expect(app.ownStallMs, front).toBeLessThan(file.ownStallMs + stallAllowanceMs);
+    expect(output, front).not.toContain('INTERNAL_ERROR');
+    expectUndisturbed(apps[front], file, front);
   }
+  expectAllRead(result);
+}
+
+function expectAllRead({ faultMs, delivered, reading, ...result }: OutageResult): void {
   const { pino, winston } = delivered;
-  expect(reading).toMatchObject({ skipped: 0, committedReadAgain: 0 });
+  expect(result.readerOutput).not.toContain('INTERNAL_ERROR');
+  expect(reading).toMatchObject({ code: 0, signal: null, skipped: 0, committedReadAgain: 0 });
   expect(reading.records - reading.readAgain).toBe(pino.records + winston.records);
+  expect(reading.longestSilenceMs).toBeLessThan(faultMs + recoveryLimitMs.reader);
+  expect(reading.acknowledged.length, 'partitions committed').toBeGreaterThan(0);
+  for (const [partition, offset] of reading.acknowledged) {
+    const committed = result.committed.get(partition) ?? 0n;
+    expect(committed, `partition ${partition}`).toBeGreaterThanOrEqual(BigInt(offset));
+  }
+}
+
+function codesOf(app: LoggingApp): readonly string[] {
+  return app.diagnostics.map(({ code }) => code);
 }
 
 /** A flush ends at a limit of its own. */

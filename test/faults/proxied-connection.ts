@@ -28,7 +28,6 @@ export interface ProxiedConnectionOptions {
   readonly delayMs: () => number;
   readonly planned: PlannedReset | null;
   readonly onCut: (cut: Cut) => void;
-  readonly onAnswerLost: () => void;
 }
 
 export class ProxiedConnection {
@@ -64,6 +63,11 @@ export class ProxiedConnection {
     this.closed = Promise.all([closeOf(client), closeOf(server)]);
   }
 
+  /** Handed on in this direction so far. */
+  bytes(direction: Direction): number {
+    return this.#flows[direction].bytes;
+  }
+
   /** Swallows everything from now on, the end of either side included. */
   silence(): void {
     this.#silent = true;
@@ -88,11 +92,10 @@ export class ProxiedConnection {
 
   #receive(direction: Direction, chunk: Buffer): void {
     if (this.#silent) return;
-    const { planned, delayMs, onAnswerLost } = this.#options;
+    const { planned, delayMs } = this.#options;
     if (direction === 'to client' && this.#afterLoss) {
       if (this.#afterLoss === 'reset') this.reset();
       else this.silence();
-      onAnswerLost();
       return;
     }
     const flow = this.#flows[direction];

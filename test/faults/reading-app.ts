@@ -1,6 +1,6 @@
 /** An app that reads a topic by `DiasporaConsumer`, and commits after each 500 records. */
 import type { ConsumerOptions } from '../../src/options.ts';
-import { ChildApp } from './child-app.ts';
+import { type AppEnd, ChildApp } from './child-app.ts';
 
 export interface Reading {
   /** All that were given, repeated ones included. */
@@ -13,7 +13,11 @@ export interface Reading {
   readonly committedReadAgain: number;
   /** The longest time between two records, in milliseconds. */
   readonly longestSilenceMs: number;
+  /** What the broker has acknowledged as committed: the offset behind it as decimal digits, of each partition that has one. */
+  readonly acknowledged: readonly (readonly [partition: number, offset: string])[];
 }
+
+export interface EndedReading extends Reading, AppEnd {}
 
 export class ReadingApp {
   readonly #app: ChildApp<Reading>;
@@ -47,10 +51,9 @@ export class ReadingApp {
     return this.#app.tell('until', ends);
   }
 
-  async close(): Promise<Reading> {
+  async close(): Promise<EndedReading> {
     const reading = await this.#app.tell('close');
-    await this.#app.ended();
-    return reading;
+    return { ...reading, ...(await this.#app.ended()) };
   }
 
   kill(): void {

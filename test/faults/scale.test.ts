@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { auditTopic } from '../../stack/audit.ts';
+import { digestOf } from '../../stack/globus.ts';
 import { type Stack, startStack } from '../../stack/stack.ts';
 import { buildPackage } from '../integration/built-package.ts';
 import { uniqueTopic } from '../shared-stack.ts';
@@ -7,6 +8,7 @@ import { ChildApp } from './child-app.ts';
 import { reportFigures } from './figures.ts';
 import { inForm } from './form.ts';
 import { fronts, LoggingApp } from './logging-app.ts';
+import { type TokenRequests, tokenRequests } from './token-requests.ts';
 
 /** Of each transport in each round, and of each process. */
 const records = 100;
@@ -20,6 +22,9 @@ const heapAllowance = 2 ** 20;
 /** The same of the whole process with workers, beside what pino/file leaves: one worker that stays takes more. */
 const residentAllowance = 4 * 2 ** 20;
 
+/** After few rounds, resident memory tells more of the allocator than of what is left behind. */
+const residentTells = inForm({ full: true, short: false });
+
 /** How long connections may take to end on the other side once all is closed, in milliseconds. */
 const settlingLimitMs = 5_000;
 
@@ -29,6 +34,9 @@ const closeTimeoutMs = 60_000;
 const inProcess = inForm({ full: 256, short: 64 });
 const workers = inForm({ full: 32, short: 8 });
 const processes = inForm({ full: 64, short: 12 });
+
+/** Of access tokens that are to be renewed while all are open, in seconds. */
+const shortLife = inForm({ full: 10, short: 5 });
 
 /** What `apps/many-transports.mjs` answers. */
 interface State {
@@ -50,12 +58,15 @@ type ManyTransports = ChildApp<State>;
 
 let stack: Stack;
 let env: Record<string, string>;
+/** Digest of the one that all share. */
+let refreshToken: string;
 
 beforeAll(async () => {
   await buildPackage();
   stack = await startStack();
-  const { refreshToken } = await stack.globus.signIn();
-  env = { ...stack.env, DIASPORA_REFRESH: refreshToken };
+  const signedIn = await stack.globus.signIn();
+  env = { ...stack.env, DIASPORA_REFRESH: signedIn.refreshToken };
+  refreshToken = digestOf(signedIn.refreshToken);
 });
 afterAll(() => stack.stop());
 
@@ -77,10 +88,7 @@ describe(`${rounds} rounds of many transports in one process leave nothing behin
     const topic = await newTopic();
     await stack.globus.reset();
     const inWorkers = kind === 'pino';
-    const { before, opened, first, last } = await goThroughRounds(count, [
-      kind,
-      JSON.stringify({ topic, sourceHeaders: true, closeTimeoutMs }),
-    ]);
+    const { before, opened, first, last } = await goThroughRounds(count, argsFor(kind, topic));
     // Pino itself, and Node's workers, keep something of each.
     const file = inWorkers ? await goThroughRounds(count, ['pino/file', '{}']) : null;
     const memoryOf = (state: State): number => (inWorkers ? state.rssBytes : state.heapBytes);
@@ -89,14 +97,15 @@ describe(`${rounds} rounds of many transports in one process leave nothing behin
       file &&
       ` (pino/file: ${mebibytes(memoryOf(file.first))} and ${mebibytes(memoryOf(file.last))})`;
     const sources = count * rounds;
-    const { lost, repeated } = await audit(topic, sources);
-    const requests = (await stack.globus.requests('token')).length;
+    const { lost, repeated } = await audit(topic, sources, records);
+    const asked = await requestsSoFar();
     reportFigures(context, 'scale', {
       What: `${what}, ${rounds} rounds`,
       Records: sources * records,
       Lost: lost,
       Repeated: repeated,
-      'Token requests': requests,
+      'Token requests': asked.count,
+      'Token requests at once': asked.mostAtOnce,
       'Sockets at most': Math.max(...opened.map(({ sockets }) => sockets)) - before.sockets,
       'Sockets after': last.sockets - before.sockets,
       'Timers after': last.timers - before.timers,
@@ -106,18 +115,61 @@ describe(`${rounds} rounds of many transports in one process leave nothing behin
 
     expect({ lost, repeated }).toEqual({ lost: 0, repeated: 0 });
     // One a thread and identity, and each round begins anew.
-    expect(requests).toBe(inWorkers ? sources : rounds);
+    expect(asked.count).toBe(inWorkers ? sources : rounds);
+    if (!inWorkers) expect(asked.mostAtOnce).toBe(1);
     for (const state of [first, last]) {
       const { sockets, descriptors, timers, resources, listeners } = before;
       expect(state).toMatchObject({ sockets, descriptors, timers, resources, listeners });
     }
     expect(last.heapBytes - first.heapBytes).toBeLessThan((rounds - 1) * heapAllowance);
-    if (file) {
+    if (file && residentTells) {
       const grown = last.rssBytes - first.rssBytes - (file.last.rssBytes - file.first.rssBytes);
       expect(grown).toBeLessThan((rounds - 1) * residentAllowance);
     }
     // Pino adds a listener for each worker while it starts, and Node warns of more than ten.
     expect(last.warnings).toEqual(file?.last.warnings ?? []);
+  });
+});
+
+/** Workers are threads, each with a token of its own. */
+const sharing = many.filter(({ kind }) => kind !== 'pino').slice(0, inForm({ full: 2, short: 1 }));
+
+describe('Many transports of one identity in one process share its token', () => {
+  it.for(sharing)('$what, when it is renewed', async ({ kind, count, what }, context) => {
+    const topic = await newTopic();
+    await stack.globus.reset();
+    await stack.globus.set({ accessTokenTtl: shortLife });
+    const args = argsFor(kind, topic);
+    const app: ManyTransports = new ChildApp({ file: 'many-transports.mjs', args, env });
+    try {
+      await app.ready();
+      await app.tell('open', { count, records });
+      await expect
+        .poll(async () => (await requestsSoFar()).count, { timeout: 2_000 * shortLife })
+        .toBeGreaterThan(1);
+      await app.tell('log', { records });
+      await app.tell('close');
+    } finally {
+      app.kill();
+    }
+    const asked = await requestsSoFar();
+    const each = records * 2;
+    const { lost, repeated } = await audit(topic, count, each);
+    reportFigures(context, 'scale', {
+      What: `${what}, with tokens of ${shortLife} s that are renewed meanwhile`,
+      Records: count * each,
+      Lost: lost,
+      Repeated: repeated,
+      'Token requests': asked.count,
+      'Token requests at once': asked.mostAtOnce,
+      'Sockets at most': '',
+      'Sockets after': '',
+      'Timers after': '',
+      'Listeners after': '',
+      'Memory after 1st and last round': '',
+    });
+    expect({ lost, repeated }).toEqual({ lost: 0, repeated: 0 });
+    expect(asked.mostAtOnce).toBe(1);
   });
 });
 
@@ -135,14 +187,15 @@ describe('Many processes at once', () => {
       const apps = await Promise.all(starting);
       await Promise.all(apps.map((app) => app.burst({ count: records })));
       const ends = await Promise.all(apps.map((app) => app.end()));
-      const { lost, repeated } = await audit(topic, processes);
-      const requests = (await stack.globus.requests('token')).length;
+      const { lost, repeated } = await audit(topic, processes, records);
+      const asked = await requestsSoFar();
       reportFigures(context, 'scale', {
         What: `${processes} processes at once, ${fronts.join(' and ')}`,
         Records: processes * records,
         Lost: lost,
         Repeated: repeated,
-        'Token requests': requests,
+        'Token requests': asked.count,
+        'Token requests at once': asked.mostAtOnce,
         'Sockets at most': '',
         'Sockets after': '',
         'Timers after': '',
@@ -150,7 +203,7 @@ describe('Many processes at once', () => {
         'Memory after 1st and last round': '',
       });
       expect({ lost, repeated }).toEqual({ lost: 0, repeated: 0 });
-      expect(requests).toBe(processes);
+      expect(asked.count).toBe(processes);
       for (const one of ends) {
         expect(one).toMatchObject({ code: 0, errorEvents: 0 });
         expect(one.stats).toMatchObject({ written: records, acknowledged: records });
@@ -167,12 +220,25 @@ async function newTopic(): Promise<string> {
   return topic;
 }
 
-/** What the topic tells of so many sources, each of `records` records. */
-async function audit(topic: string, sources: number): Promise<{ lost: number; repeated: number }> {
+/** For `apps/many-transports.mjs`. */
+function argsFor(kind: Many['kind'], topic: string): string[] {
+  return [kind, JSON.stringify({ topic, sourceHeaders: true, closeTimeoutMs })];
+}
+
+function requestsSoFar(): Promise<TokenRequests> {
+  return tokenRequests(stack.globus, { refreshToken, tokenLife: shortLife });
+}
+
+/** What the topic tells of so many sources, each of so many records. */
+async function audit(
+  topic: string,
+  sources: number,
+  each: number,
+): Promise<{ lost: number; repeated: number }> {
   const found = await auditTopic(stack.readTopic(topic));
   const different = [...found.sources.values()].reduce((sum, one) => sum + one, 0);
   if (found.sources.size > sources) throw new Error(`${found.sources.size} sources wrote.`);
-  return { lost: sources * records - different, repeated: found.repeated.length };
+  return { lost: sources * each - different, repeated: found.repeated.length };
 }
 
 interface Rounds {

@@ -18,11 +18,10 @@ export class TcpProxy {
   delayMs = 0;
   /** The planned resets that came to pass. */
   readonly cuts: Cut[] = [];
-  /** Connections that have lost an answer so far. */
-  answersLost = 0;
   readonly #listener: Server;
   readonly #server: Address;
   readonly #connections = new Set<ProxiedConnection>();
+  #latest: ProxiedConnection | null = null;
   #planned: PlannedReset[] = [];
   #silent = false;
 
@@ -47,15 +46,18 @@ export class TcpProxy {
         delayMs: () => proxy.delayMs,
         planned: proxy.#planned.shift() ?? null,
         onCut: (cut) => proxy.cuts.push(cut),
-        onAnswerLost: () => {
-          proxy.answersLost += 1;
-        },
       });
       if (proxy.#silent) connection.silence();
       proxy.#connections.add(connection);
+      proxy.#latest = connection;
       connection.closed.then(() => proxy.#connections.delete(connection));
     });
     return proxy;
+  }
+
+  /** Bytes that the connection which was made last has handed on in this direction. */
+  latestBytes(direction: Direction): number {
+    return this.#latest?.bytes(direction) ?? 0;
   }
 
   /** Swallows everything until `speak`, and keeps all connections open. */

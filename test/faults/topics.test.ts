@@ -8,6 +8,7 @@ import { inForm } from './form.ts';
 import { fronts, type LoggingApp, type LoggingState } from './logging-app.ts';
 import {
   type Apps,
+  type Cause,
   expectAllDelivered,
   expectNamed,
   meetRefusal,
@@ -32,6 +33,11 @@ const theBroker = (): Broker => {
   const [broker] = stack.brokers;
   if (!broker) throw new Error('The stack has no broker.');
   return broker;
+};
+
+const topicUnknown: Cause = {
+  code: 'TOPIC_UNKNOWN',
+  says: [/opic \S+ does not exist, or not yet everywhere/, /create or claim it/],
 };
 
 /** Logs nothing more until everything so far is settled; tells how much that is. */
@@ -62,7 +68,12 @@ describe.concurrent('Records wait for the topic and the right to it', { timeout 
       },
       (result) => {
         expectNamed(context, result, {
-          causes: ['TOPIC_WRITE_DENIED'],
+          causes: [
+            {
+              code: 'TOPIC_WRITE_DENIED',
+              says: [/Not allowed to write to topic/, /claim it, or ask its owner/],
+            },
+          ],
           after: ['DELIVERY_RESUMED'],
         });
         expectAllDelivered(result);
@@ -86,7 +97,7 @@ describe.concurrent('Records wait for the topic and the right to it', { timeout 
         },
       },
       (result) => {
-        expectNamed(context, result, { causes: ['TOPIC_UNKNOWN'], after: ['DELIVERY_RESUMED'] });
+        expectNamed(context, result, { causes: [topicUnknown], after: ['DELIVERY_RESUMED'] });
         expectAllDelivered(result);
       },
     ));
@@ -110,7 +121,15 @@ describe.concurrent('Records wait for the topic and the right to it', { timeout 
       },
       (result) => {
         expectNamed(context, result, {
-          causes: ['TOPIC_WRITE_DENIED'],
+          causes: [
+            {
+              code: 'TOPIC_WRITE_DENIED',
+              says: [
+                /does not exist, or may not be written to/,
+                /Check the spelling; else claim the topic, or ask its owner/,
+              ],
+            },
+          ],
           after: ['DELIVERY_RESUMED'],
         });
         expectAllDelivered(result);
@@ -134,7 +153,15 @@ describe.concurrent('Records wait for the topic and the right to it', { timeout 
         },
       },
       (result) => {
-        expectNamed(context, result, { causes: ['TOPIC_UNKNOWN'], after: ['DELIVERY_RESUMED'] });
+        expectNamed(context, result, {
+          causes: [
+            {
+              code: 'TOPIC_UNKNOWN',
+              says: [/has no partition 1: it has 1/, /Add partitions, or name another/],
+            },
+          ],
+          after: ['DELIVERY_RESUMED'],
+        });
         expectAllDelivered(result);
       },
     ));
@@ -189,7 +216,16 @@ describe.concurrent('Records wait for the topic and the right to it', { timeout 
       },
       (result) => {
         expectNamed(context, result, {
-          causes: ['TOPIC_UNKNOWN', 'TOPIC_RECREATED'],
+          causes: [
+            topicUnknown,
+            {
+              code: 'TOPIC_RECREATED',
+              says: [
+                /was deleted and made again: records acknowledged before are gone/,
+                /those not yet acknowledged go to the new one/,
+              ],
+            },
+          ],
           after: ['DELIVERY_RESUMED'],
           countedAsLost: (front) => `0 (${result.delivered[front].lost} went with the old topic)`,
         });
@@ -243,7 +279,17 @@ describe.concurrent('Records larger than the topic takes', { timeout }, () => {
         },
       },
       (result) => {
-        expectNamed(context, result, { causes: ['BATCH_TOO_LARGE'] });
+        expectNamed(context, result, {
+          causes: [
+            {
+              code: 'BATCH_TOO_LARGE',
+              says: [
+                /takes no batch of \d+ bytes.*: such batches are split, and nothing is lost/,
+                /lower batchMaxBytes, or raise the topic's max\.message\.bytes/,
+              ],
+            },
+          ],
+        });
         expectAllDelivered(result);
         const before = stored.filter(({ baseOffset }) => baseOffset < lowered);
         const after = stored.filter(({ baseOffset }) => baseOffset >= lowered);
@@ -256,6 +302,14 @@ describe.concurrent('Records larger than the topic takes', { timeout }, () => {
 
   const recordLimit = 2_000;
   const large = { count: 1, size: 5_000 };
+  const recordTooLarge = (whatBecameOfIt: RegExp): Cause => ({
+    code: 'RECORD_TOO_LARGE',
+    says: [
+      /record of \d+ bytes is larger than topic/,
+      /raise its max\.message\.bytes, or log less in one record/,
+      whatBecameOfIt,
+    ],
+  });
   /** Without a large record, no batch reaches the limit. */
   const smallBatches = { batchMaxRecords: 4 };
 
@@ -298,7 +352,7 @@ describe.concurrent('Records larger than the topic takes', { timeout }, () => {
         const setAside = await deadLettered(result.directory);
         const ofFront = (front: string) => setAside.filter(({ logged }) => logged.front === front);
         expectNamed(context, result, {
-          causes: ['RECORD_TOO_LARGE'],
+          causes: [recordTooLarge(/It is in \S+dead-letters-/)],
           countedAsLost: (front) => `0 (${ofFront(front).length} in the dead letters)`,
         });
         expectOthersDelivered(result);
@@ -335,7 +389,10 @@ describe.concurrent('Records larger than the topic takes', { timeout }, () => {
       },
       (result) => {
         // At the end it says once more how many it has dropped.
-        expectNamed(context, result, { causes: ['RECORD_TOO_LARGE'], after: ['NOT_DELIVERED'] });
+        expectNamed(context, result, {
+          causes: [recordTooLarge(/It was dropped; set deadLetter to a directory/)],
+          after: ['NOT_DELIVERED'],
+        });
         expectOthersDelivered(result);
         for (const front of fronts) {
           const { written, stats } = result.apps[front];
@@ -376,7 +433,18 @@ describe('A buffer that is full', { timeout }, () => {
       },
       (result) => {
         // At the end it says once more how many it has dropped.
-        expectNamed(context, result, { causes: ['BUFFER_FULL'], after: ['NOT_DELIVERED'] });
+        expectNamed(context, result, {
+          causes: [
+            {
+              code: 'BUFFER_FULL',
+              says: [
+                /buffer for topic \S+ is full \(262144 bytes\)\. Records dropped so far: \d+/,
+                /look at earlier lines for the cause, or raise bufferMaxBytes/,
+              ],
+            },
+          ],
+          after: ['NOT_DELIVERED'],
+        });
         for (const front of fronts) {
           const { written, stats } = result.apps[front];
           const { missing, ...delivered } = result.delivered[front];

@@ -12,6 +12,20 @@ it('the troubleshooting page explains every diagnostic code, and no other', () =
   expect(explained.sort()).toEqual(codes);
 });
 
+it('the troubleshooting page has a cause and a remedy for each of them', () => {
+  const page = readFileSync(join(root, 'docs/troubleshooting.md'), 'utf8');
+  const rows = [...page.matchAll(/^\| (`[A-Z_]+` .*) \|$/gm)].map(([, cells]) =>
+    String(cells)
+      .split(/(?<!\\)\|/)
+      .map((cell) => cell.trim()),
+  );
+  expect(rows).toHaveLength(codes.length);
+  for (const cells of rows) {
+    expect(cells, cells[0]).toHaveLength(3);
+    expect(cells, cells[0]).not.toContain('');
+  }
+});
+
 it('every diagnostic code is one that the package can report', () => {
   const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts') && !file.endsWith('diagnostics.ts'))

@@ -4,6 +4,7 @@ import { writeSync } from 'node:fs';
 import { DiasporaTransport } from 'diaspora-logger/winston';
 import pino from 'pino';
 import winston from 'winston';
+import { endWithParent, leaveParent } from './parent.mjs';
 
 const [loggerName, way, json] = process.argv.slice(2);
 const options = JSON.parse(json);
@@ -61,12 +62,13 @@ const commands = {
 
 function end() {
   // Else the channel to the parent would keep the process alive.
-  process.disconnect();
+  leaveParent();
   // Not by process.stdout, which may be late.
   writeSync(1, `ending at ${performance.timeOrigin + performance.now()}\n`);
   ways[way]();
 }
 
+endWithParent();
 process.on('message', ({ id, command, argument }) => {
   // Not within a promise: an exception is the app's own.
   if (command === 'end') end();

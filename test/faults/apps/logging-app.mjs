@@ -5,6 +5,7 @@ import { setImmediate } from 'node:timers/promises';
 import { DiasporaTransport } from 'diaspora-logger/winston';
 import pino from 'pino';
 import winston from 'winston';
+import { endWithParent, leaveParent } from './parent.mjs';
 import { peakMemoryBytes } from './peak-memory.mjs';
 import { measureStalls } from './stalls.mjs';
 
@@ -79,9 +80,10 @@ let stalls = null;
 let rate = null;
 let peakRssBytes = 0;
 
-/** `at` tells the reader how long the record was on its way. */
+/** `app` and `n` tell the reader which record it is, whatever the package says; `at` how long it was on its way. */
 function logOne(level, padding) {
-  front.log(level, { front: frontName, n: written, at: Date.now(), ...(padding && { padding }) });
+  const record = { front: frontName, app: process.pid, n: written, at: Date.now() };
+  front.log(level, { ...record, ...(padding && { padding }) });
   written += 1;
 }
 
@@ -138,10 +140,11 @@ const commands = {
   },
 };
 
+endWithParent();
 process.on('message', async ({ id, command, argument }) => {
   const more = await commands[command](argument);
   process.send({ id, written, errorEvents, stats: front.stats(), ...more });
   // Nothing else keeps the process alive.
-  if (command === 'end') process.disconnect();
+  if (command === 'end') leaveParent();
 });
 process.send({ id: 0, written, errorEvents, stats: null });

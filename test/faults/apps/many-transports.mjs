@@ -9,6 +9,7 @@ import openInProcess from 'diaspora-logger/pino';
 import { DiasporaTransport } from 'diaspora-logger/winston';
 import pino from 'pino';
 import winston from 'winston';
+import { endWithParent } from './parent.mjs';
 
 const [kind, json] = process.argv.slice(2);
 const options = JSON.parse(json);
@@ -107,6 +108,10 @@ const commands = {
   /** Answers what the process has while all are open, and everything is delivered. */
   async open({ count, records }) {
     transports = Array.from({ length: count }, kinds[kind]);
+    await commands.log({ records });
+  },
+  /** So many records through each, and answers when they are delivered. */
+  async log({ records }) {
     for (let n = 0; n < records; n += 1) for (const { log } of transports) log({ n });
     await Promise.all(transports.map(({ flush }) => flush()));
   },
@@ -124,6 +129,7 @@ const commands = {
 };
 
 let transports = [];
+endWithParent();
 process.on('message', async ({ id, command, argument }) => {
   await commands[command](argument);
   process.send({ id, ...state() });

@@ -1,6 +1,7 @@
 // A reader that commits what it has stored: node reading-app.mjs OPTIONS
 // What goes between it and its parent is in ../reading-app.ts.
 import { DiasporaConsumer } from 'diaspora-logger';
+import { endWithParent, leaveParent } from './parent.mjs';
 
 const options = JSON.parse(process.argv[2]);
 const consumer = new DiasporaConsumer(options);
@@ -16,6 +17,13 @@ function placeOf(partition) {
   const place = places.get(partition) ?? { next: 0n, committed: 0n };
   places.set(partition, place);
   return place;
+}
+
+function acknowledged() {
+  const all = [...places].map(([partition, { committed }]) => [partition, committed]);
+  return all
+    .filter(([, offset]) => offset > 0n)
+    .map(([partition, offset]) => [partition, String(offset)]);
 }
 
 function isAtEnds() {
@@ -68,13 +76,14 @@ const commands = {
   close: () => consumer.close(),
 };
 
+endWithParent();
 process.on('message', async ({ id, command, argument }) => {
   await commands[command](argument);
-  process.send({ id, ...counts });
-  if (command === 'close') process.disconnect();
+  process.send({ id, ...counts, acknowledged: acknowledged() });
+  if (command === 'close') leaveParent();
 });
 consumer.once('assigned', () => {
   lastAt = performance.now();
-  process.send({ id: 0, ...counts });
+  process.send({ id: 0, ...counts, acknowledged: acknowledged() });
 });
 await read();
