@@ -32,8 +32,8 @@ export default defineConfig({
         test: {
           name: 'faults',
           include: ['test/faults/**/*.test.ts'],
-          setupFiles: ['test/faults/secret-watch.ts'],
-          // The full form has outages of a minute; see test/faults/form.ts.
+          setupFiles: ['test/faults/oracle/secret-watch.ts'],
+          // The full form has outages of a minute; see test/faults/report/form.ts.
           testTimeout: 600_000,
           execArgv: ['--disable-warning=TimeoutNegativeWarning'],
           // Each file has brokers of its own, to stop and freeze.

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 
 /** @import { TestModule } from 'vitest/node' */
 /** @import { Reporter } from 'vitest/reporters' */
-/** @import {} from '../test/faults/figures.ts' */
+/** @import {} from '../test/faults/report/figures.ts' */
 /** @typedef {Readonly<Record<string, string | number>>} Figures */
 
 const directory = fileURLToPath(new URL('../test/faults', import.meta.url));

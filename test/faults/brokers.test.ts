@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, it } from 'vitest';
 import type { Broker } from '../../stack/broker.ts';
 import { type Stack, startStack } from '../../stack/stack.ts';
 import { buildPackage } from '../integration/built-package.ts';
-import { inForm } from './form.ts';
 import { expectNothingLost, goThrough } from './outage.ts';
+import { inForm } from './report/form.ts';
 
 beforeAll(() => buildPackage());
 

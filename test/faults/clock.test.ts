@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Stack, startStack } from '../../stack/stack.ts';
 import { buildPackage } from '../integration/built-package.ts';
-import { inForm } from './form.ts';
-import { fronts } from './logging-app.ts';
+import { fronts } from './driving/logging-app.ts';
 import { type Cause, expectAllDelivered, expectNamed, meetRefusal } from './refusal.ts';
+import { inForm } from './report/form.ts';
 
 /** Seconds. A session with the broker ends with its token. */
 const accessTokenTtl = inForm({ full: 10, short: 5 });

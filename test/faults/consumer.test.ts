@@ -7,10 +7,10 @@ import type { Listener } from '../../stack/server-properties.ts';
 import { type Stack, startStack } from '../../stack/stack.ts';
 import { buildPackage } from '../integration/built-package.ts';
 import { uniqueTopic } from '../shared-stack.ts';
-import { reportFigures } from './figures.ts';
-import { inForm } from './form.ts';
-import { type Reading, ReadingApp } from './reading-app.ts';
-import { TcpProxy } from './tcp-proxy.ts';
+import { type Reading, ReadingApp } from './driving/reading-app.ts';
+import { TcpProxy } from './network/tcp-proxy.ts';
+import { reportFigures } from './report/figures.ts';
+import { inForm } from './report/form.ts';
 
 /** In seconds: each connection must sign in again and again. */
 const accessTokenTtl = 20;

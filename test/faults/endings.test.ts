@@ -7,9 +7,9 @@ import { type Stack, startStack } from '../../stack/stack.ts';
 import { buildPackage } from '../integration/built-package.ts';
 import { uniqueTopic } from '../shared-stack.ts';
 import { inParallel } from '../support/in-parallel.ts';
-import { type AppEnd, ChildApp } from './child-app.ts';
-import { reportFigures } from './figures.ts';
-import { inForm } from './form.ts';
+import { type AppEnd, ChildApp } from './driving/child-app.ts';
+import { reportFigures } from './report/figures.ts';
+import { inForm } from './report/form.ts';
 
 /** Logged while no broker answers. */
 const records = 100;

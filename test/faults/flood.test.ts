@@ -7,9 +7,15 @@ import type { TopicRecord } from '../../stack/read-topic.ts';
 import { type Stack, startStack } from '../../stack/stack.ts';
 import { buildPackage } from '../integration/built-package.ts';
 import { uniqueTopic } from '../shared-stack.ts';
-import { reportFigures } from './figures.ts';
-import { inForm } from './form.ts';
-import { type EndedApp, type Front, fronts, type Level, LoggingApp } from './logging-app.ts';
+import {
+  type EndedApp,
+  type Front,
+  fronts,
+  type Level,
+  LoggingApp,
+} from './driving/logging-app.ts';
+import { reportFigures } from './report/figures.ts';
+import { inForm } from './report/form.ts';
 
 const count = inForm({ full: 1_000_000, short: 150_000 });
 

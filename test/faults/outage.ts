@@ -8,12 +8,12 @@ import type { TransportOptions } from '../../src/options.ts';
 import { digestOf } from '../../stack/globus.ts';
 import type { Stack } from '../../stack/stack.ts';
 import { uniqueTopic } from '../shared-stack.ts';
-import { reportFigures } from './figures.ts';
-import { inForm } from './form.ts';
-import { type EndedApp, type Front, fronts, LoggingApp } from './logging-app.ts';
-import { arrivalTimes, type Delivered, readBack } from './read-back.ts';
-import { type EndedReading, ReadingApp } from './reading-app.ts';
-import { expectUndisturbed } from './undisturbed.ts';
+import { type EndedApp, type Front, fronts, LoggingApp } from './driving/logging-app.ts';
+import { type EndedReading, ReadingApp } from './driving/reading-app.ts';
+import { arrivalTimes, type Delivered, readBack } from './oracle/read-back.ts';
+import { expectUndisturbed } from './oracle/undisturbed.ts';
+import { reportFigures } from './report/figures.ts';
+import { inForm } from './report/form.ts';
 
 /** Share of the time that a fault is expected to hold delivery up for, which is seen at least: clocks and pauses are not exact. */
 const leastHeldUp = 0.9;

@@ -4,20 +4,20 @@ import type { TransportOptions } from '../../src/options.ts';
 import { type Stack, startStack } from '../../stack/stack.ts';
 import { buildPackage } from '../integration/built-package.ts';
 import { uniqueTopic } from '../shared-stack.ts';
+import { type Front, fronts, type LoggingApp } from './driving/logging-app.ts';
 import {
   type ByteResets,
   resetAtEachOffset,
   resetWhileStarting,
   type Sweep,
-} from './byte-resets.ts';
-import { missedOfProduce, placeOf } from './cut-place.ts';
-import { reportFigures } from './figures.ts';
-import { inForm } from './form.ts';
-import { type Front, fronts, type LoggingApp } from './logging-app.ts';
+} from './network/byte-resets.ts';
+import { missedOfProduce, placeOf } from './network/cut-place.ts';
+import type { Cut, Direction } from './network/proxied-connection.ts';
+import { TcpProxy } from './network/tcp-proxy.ts';
+import { arrivalTimes, readBack } from './oracle/read-back.ts';
 import { expectNothingLost, goThrough, type OutageContext, type OutageResult } from './outage.ts';
-import type { Cut, Direction } from './proxied-connection.ts';
-import { arrivalTimes, readBack } from './read-back.ts';
-import { TcpProxy } from './tcp-proxy.ts';
+import { reportFigures } from './report/figures.ts';
+import { inForm } from './report/form.ts';
 
 let stack: Stack;
 /** Before the listener that users sign in to, with TLS. */

@@ -7,11 +7,11 @@ import type { DiagnosticCode } from '../../src/diagnostics.ts';
 import type { TransportOptions } from '../../src/options.ts';
 import type { Stack } from '../../stack/stack.ts';
 import { uniqueTopic } from '../shared-stack.ts';
-import { reportFigures } from './figures.ts';
-import { inForm } from './form.ts';
-import { type EndedApp, type Front, fronts, LoggingApp } from './logging-app.ts';
-import { type Delivered, readBack } from './read-back.ts';
-import { expectUndisturbed } from './undisturbed.ts';
+import { type EndedApp, type Front, fronts, LoggingApp } from './driving/logging-app.ts';
+import { type Delivered, readBack } from './oracle/read-back.ts';
+import { expectUndisturbed } from './oracle/undisturbed.ts';
+import { reportFigures } from './report/figures.ts';
+import { inForm } from './report/form.ts';
 
 /** Records a second of each app. Several faults are met at a time. */
 export const perSecond = inForm({ full: 500, short: 200 });

@@ -4,11 +4,11 @@ import { digestOf } from '../../stack/globus.ts';
 import { type Stack, startStack } from '../../stack/stack.ts';
 import { buildPackage } from '../integration/built-package.ts';
 import { uniqueTopic } from '../shared-stack.ts';
-import { ChildApp } from './child-app.ts';
-import { reportFigures } from './figures.ts';
-import { inForm } from './form.ts';
-import { fronts, LoggingApp } from './logging-app.ts';
-import { type TokenRequests, tokenRequests } from './token-requests.ts';
+import { ChildApp } from './driving/child-app.ts';
+import { fronts, LoggingApp } from './driving/logging-app.ts';
+import { type TokenRequests, tokenRequests } from './oracle/token-requests.ts';
+import { reportFigures } from './report/figures.ts';
+import { inForm } from './report/form.ts';
 
 /** Of each transport in each round, and of each process. */
 const records = 100;

@@ -12,9 +12,9 @@ import { runKafkaTool } from '../../stack/java-tools.ts';
 import { announceSecret } from '../../stack/secrets.ts';
 import { type Stack, startStack } from '../../stack/stack.ts';
 import { buildPackage } from '../integration/built-package.ts';
-import { inForm } from './form.ts';
-import { fronts } from './logging-app.ts';
+import { fronts } from './driving/logging-app.ts';
 import { type Apps, type Cause, expectAllDelivered, expectNamed, meetRefusal } from './refusal.ts';
+import { inForm } from './report/form.ts';
 
 /** Seconds: a revoked refresh token is noticed when this is nearly over. */
 const tokenLife = 12;

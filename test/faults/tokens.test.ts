@@ -4,12 +4,12 @@ import { digestOf, type SeenRequest, type TokenFault } from '../../stack/globus.
 import { type Stack, startStack } from '../../stack/stack.ts';
 import { buildPackage } from '../integration/built-package.ts';
 import { uniqueTopic } from '../shared-stack.ts';
-import { reportFigures } from './figures.ts';
-import { inForm } from './form.ts';
-import { type Front, fronts, LoggingApp } from './logging-app.ts';
+import { type Front, fronts, LoggingApp } from './driving/logging-app.ts';
+import { arrivalTimes } from './oracle/read-back.ts';
+import { requestsOf, type TokenRequests, tokenRequests } from './oracle/token-requests.ts';
 import { expectNothingLost, goThrough } from './outage.ts';
-import { arrivalTimes } from './read-back.ts';
-import { requestsOf, type TokenRequests, tokenRequests } from './token-requests.ts';
+import { reportFigures } from './report/figures.ts';
+import { inForm } from './report/form.ts';
 
 /** Seconds. */
 const tokenLife = 20;

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Broker } from '../../stack/broker.ts';
 import { type Stack, startStack } from '../../stack/stack.ts';
 import { buildPackage } from '../integration/built-package.ts';
-import { deadLettered } from './dead-lettered.ts';
-import { inForm } from './form.ts';
-import { fronts, type LoggingApp, type LoggingState } from './logging-app.ts';
+import { fronts, type LoggingApp, type LoggingState } from './driving/logging-app.ts';
+import { deadLettered } from './oracle/dead-lettered.ts';
+import { type StoredBatch, storedBatches } from './oracle/stored-batches.ts';
 import {
   type Apps,
   type Cause,
@@ -17,7 +17,7 @@ import {
   type RefusalResult,
   refusedMs,
 } from './refusal.ts';
-import { type StoredBatch, storedBatches } from './stored-batches.ts';
+import { inForm } from './report/form.ts';
 
 let stack: Stack;
 beforeAll(async () => {

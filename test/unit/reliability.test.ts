@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-const root = new URL('../../', import.meta.url).pathname;
+const root = new URL('../..', import.meta.url).pathname;
 const page = readFileSync(join(root, 'docs/reliability.md'), 'utf8');
 
 /** Of each: `full outages`, and what the page has there. */

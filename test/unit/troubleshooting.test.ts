@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { diagnosticCodes } from '../../src/diagnostics.ts';
 
-const root = new URL('../../', import.meta.url).pathname;
+const root = new URL('../..', import.meta.url).pathname;
 const codes = Object.keys(diagnosticCodes).sort();
 
 it('the troubleshooting page explains every diagnostic code, and no other', () => {

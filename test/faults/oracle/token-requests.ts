@@ -1,5 +1,5 @@
 /** How an app has asked for tokens, by the record of the Globus stand-in. */
-import type { Globus, SeenRequest } from '../../stack/globus.ts';
+import type { Globus, SeenRequest } from '../../../stack/globus.ts';
 
 export interface TokenRequests {
   readonly count: number;

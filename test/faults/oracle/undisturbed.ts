@@ -1,6 +1,6 @@
 /** What an app may expect of the package, whatever happens to its records. */
 import { expect } from 'vitest';
-import type { EndedApp } from './logging-app.ts';
+import type { EndedApp } from '../driving/logging-app.ts';
 
 /** How much longer than the app with pino/file an app may be held up, in milliseconds. */
 const stallAllowanceMs = 50;

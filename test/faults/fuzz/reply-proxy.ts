@@ -1,8 +1,8 @@
 /** A proxy before a broker that hands requests on as they are, and replies as a `ReplyFuzz` will have them. */
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { frames } from '../../stack/read-topic.ts';
-import type { Address } from '../../stack/server-properties.ts';
+import { frames } from '../../../stack/read-topic.ts';
+import type { Address } from '../../../stack/server-properties.ts';
 import { type Asked, framed, type ReplyFuzz } from './reply-fuzz.ts';
 
 interface Request extends Asked {

@@ -1,5 +1,5 @@
 /** Searches a text for secrets, in every form in which a program may have printed them. */
-import type { Secret } from '../../stack/secrets.ts';
+import type { Secret } from '../../../stack/secrets.ts';
 
 /** A shorter piece would be found in texts that have nothing to do with it. */
 const leastCharacters = 8;

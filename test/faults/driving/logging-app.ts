@@ -1,6 +1,6 @@
 /** An app that logs through the package, or through pino/file for comparison. */
-import type { Stats } from '../../src/delivery/counters.ts';
-import type { TransportOptions } from '../../src/options.ts';
+import type { Stats } from '../../../src/delivery/counters.ts';
+import type { TransportOptions } from '../../../src/options.ts';
 import { type AppEnd, ChildApp } from './child-app.ts';
 
 /** Ways into the package. */

@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { createTokenSource, type TokenSource } from '../../src/auth/token-source.ts';
-import { type DiagnosticEvent, Diagnostics } from '../../src/diagnostics.ts';
-import { AuthenticationError } from '../../src/errors.ts';
-import { type Globus, startGlobus } from '../../stack/globus.ts';
-import { nativeAppClientId as oauthClientId } from '../../stack/globus-facts.ts';
+import { createTokenSource, type TokenSource } from '../../../src/auth/token-source.ts';
+import { type DiagnosticEvent, Diagnostics } from '../../../src/diagnostics.ts';
+import { AuthenticationError } from '../../../src/errors.ts';
+import { type Globus, startGlobus } from '../../../stack/globus.ts';
+import { nativeAppClientId as oauthClientId } from '../../../stack/globus-facts.ts';
+import { reportFigures } from '../report/figures.ts';
+import { inForm } from '../report/form.ts';
 import { AnswerFuzz, AnswerProxy, textsIn } from './answer-proxy.ts';
-import { reportFigures } from './figures.ts';
-import { inForm } from './form.ts';
 import { Random, seedsOr, shownSeeds } from './seeds.ts';
 
 /** Each seed is an identity of its own. */

@@ -1,12 +1,12 @@
 /** Spoils a share of the replies that one client of a broker gets, as a seed decides. */
 import { inspect, isDeepStrictEqual } from 'node:util';
-import type { Api } from '../../src/wire/api.ts';
-import { decodeReply } from '../../src/wire/request-frame.ts';
-import { apiVersions } from '../../src/wire/requests/api-versions.ts';
-import { describeProducers } from '../../src/wire/requests/describe-producers.ts';
-import { initProducerId } from '../../src/wire/requests/init-producer-id.ts';
-import { metadata } from '../../src/wire/requests/metadata.ts';
-import { produce } from '../../src/wire/requests/produce.ts';
+import type { Api } from '../../../src/wire/api.ts';
+import { decodeReply } from '../../../src/wire/request-frame.ts';
+import { apiVersions } from '../../../src/wire/requests/api-versions.ts';
+import { describeProducers } from '../../../src/wire/requests/describe-producers.ts';
+import { initProducerId } from '../../../src/wire/requests/init-producer-id.ts';
+import { metadata } from '../../../src/wire/requests/metadata.ts';
+import { produce } from '../../../src/wire/requests/produce.ts';
 import {
   changeBytes,
   cutEnd,

@@ -1,8 +1,8 @@
 /** What a topic tells of the apps that logged to it, read by Kafka's own Java client. */
-import { type Audit, auditTopic, sourceSequenceHeader } from '../../stack/audit.ts';
-import type { TopicRecord } from '../../stack/read-topic.ts';
-import type { StackClient } from '../../stack/stack-client.ts';
-import { type Front, fronts } from './logging-app.ts';
+import { type Audit, auditTopic, sourceSequenceHeader } from '../../../stack/audit.ts';
+import type { TopicRecord } from '../../../stack/read-topic.ts';
+import type { StackClient } from '../../../stack/stack-client.ts';
+import { type Front, fronts } from '../driving/logging-app.ts';
 
 /** Of the records of one front. */
 export interface Delivered {

@@ -2,7 +2,7 @@
 import { connect, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Address } from '../../stack/server-properties.ts';
+import type { Address } from '../../../stack/server-properties.ts';
 
 export type Direction = 'to server' | 'to client';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Globus, startGlobus } from '../../stack/globus.ts';
-import { onSecret, type Secret } from '../../stack/secrets.ts';
+import { type Globus, startGlobus } from '../../../stack/globus.ts';
+import { onSecret, type Secret } from '../../../stack/secrets.ts';
 import { expectNoSecrets } from './secrets.ts';
 
 /** Of characters that each form writes in its own way, too. */

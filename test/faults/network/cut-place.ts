@@ -1,5 +1,5 @@
 /** Where in Kafka's conversation a connection was cut: which request or reply, and at which of its bytes. */
-import { produce } from '../../src/wire/requests/produce.ts';
+import { produce } from '../../../src/wire/requests/produce.ts';
 import type { Cut } from './proxied-connection.ts';
 
 /** Of the length before each request and reply, https://kafka.apache.org/protocol#protocol_common. */

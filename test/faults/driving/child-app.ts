@@ -43,7 +43,7 @@ export class ChildApp<Reply extends object> {
   #commands = 0;
 
   constructor({ file, args, env }: ChildAppOptions) {
-    const path = fileURLToPath(new URL(`./apps/${file}`, import.meta.url));
+    const path = fileURLToPath(new URL(`../apps/${file}`, import.meta.url));
     this.#child = fork(path, [...args], {
       env: { ...systemEnvironment(), ...env },
       execArgv: ['--disable-warning=TimeoutNegativeWarning'],

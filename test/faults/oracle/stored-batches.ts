@@ -1,7 +1,7 @@
 /** The batches of a partition as they lie on the broker's disk. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Broker } from '../../stack/broker.ts';
+import type { Broker } from '../../../stack/broker.ts';
 
 export interface StoredBatch {
   readonly baseOffset: bigint;

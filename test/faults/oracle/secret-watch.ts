@@ -1,7 +1,7 @@
 /** For every file of these tests: once it is through, all that its apps have printed is searched for all secrets of its stacks. */
 import { beforeAll, expect } from 'vitest';
-import { onSecret, type Secret } from '../../stack/secrets.ts';
-import { type ChildApp, onStart } from './child-app.ts';
+import { onSecret, type Secret } from '../../../stack/secrets.ts';
+import { type ChildApp, onStart } from '../driving/child-app.ts';
 import { expectNoSecrets } from './secrets.ts';
 
 beforeAll(() => {

@@ -1,5 +1,5 @@
 /** An app that reads a topic by `DiasporaConsumer`, and commits after each 500 records. */
-import type { ConsumerOptions } from '../../src/options.ts';
+import type { ConsumerOptions } from '../../../src/options.ts';
 import { type AppEnd, ChildApp } from './child-app.ts';
 
 export interface Reading {

@@ -1,6 +1,6 @@
 /** An app whose connections are reset after the first byte, after the second, and so on. */
-import type { TransportOptions } from '../../src/options.ts';
-import { type EndedApp, type Front, LoggingApp } from './logging-app.ts';
+import type { TransportOptions } from '../../../src/options.ts';
+import { type EndedApp, type Front, LoggingApp } from '../driving/logging-app.ts';
 import type { Cut, Direction } from './proxied-connection.ts';
 import type { TcpProxy } from './tcp-proxy.ts';
 

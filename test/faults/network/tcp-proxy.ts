@@ -1,7 +1,7 @@
 /** A proxy between clients and a server: hands bytes on, and does to them what a faulty network does. */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
-import type { Address } from '../../stack/server-properties.ts';
+import type { Address } from '../../../stack/server-properties.ts';
 import {
   type AfterLoss,
   type Cut,

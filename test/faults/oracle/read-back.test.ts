@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { TopicRecord } from '../../stack/read-topic.ts';
+import type { TopicRecord } from '../../../stack/read-topic.ts';
 import { readBack } from './read-back.ts';
 
 interface Stored {
