@@ -69,6 +69,7 @@ describe('With a proxy in between, nothing is lost or repeated', () => {
     const result = await goThrough({
       fault: `Proxy silent in mid-connection for ${silence}${patience}`,
       stack,
+      stopsForMs: silenceMs,
       options,
       aroundMs,
       async apply(outage) {
