@@ -11,6 +11,7 @@ import type { Ledger } from './ledger.ts';
 import { Partitions } from './partitions.ts';
 import type { QueuedBatch } from './queued-batch.ts';
 import { Resolver } from './resolver.ts';
+import { Troubles } from './troubles.ts';
 
 /** A lane that failed so often in a row has its leader looked up again, whatever the failures were. */
 const attemptsBeforeLookup = 4;
@@ -34,6 +35,7 @@ export interface DispatcherOptions {
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
+  readonly #troubles: Troubles;
   readonly #resolver: Resolver;
   readonly #topology: Inquiry<Topology>;
   readonly #producerId: Inquiry<{ readonly producerId: bigint; readonly epoch: number } | null>;
@@ -46,8 +48,6 @@ export class Dispatcher {
   #hurried = 0;
   #fenced = false;
   #stopped = false;
-  /** Why nothing that waits will ever be sent. */
-  #lasting: string | null = null;
   #timer: NodeJS.Timeout | null = null;
   #timerAt = Number.POSITIVE_INFINITY;
 
@@ -55,17 +55,18 @@ export class Dispatcher {
     const { driver } = options;
     const retry = (): Required<RetryOptions> => this.#retry;
     this.#options = options;
+    const troubles = new Troubles({ ...options, counters: options.ledger.counters });
+    this.#troubles = troubles;
     this.#resolver = new Resolver({
       ...options,
+      troubles,
       onFenced: () => this.#stopShipping(),
       onStaleTopology: () => this.#topology.start(),
       stopped: () => this.#stopped,
     });
     this.#partitions = new Partitions({
       ...options,
-      onFailure: (message) => this.#resolver.waitsFor(message),
-      onMissing: (message) => this.#resolver.reportMissing(message),
-      onFound: () => this.#resolver.foundMissing(),
+      troubles,
     });
     this.#topology = new Inquiry({
       retry,
@@ -75,13 +76,13 @@ export class Dispatcher {
         this.pump();
         return askWithinMs;
       },
-      onFailure: (failure, attempt) => this.#resolver.report(null, failure, attempt),
+      onFailure: (failure, attempt) => troubles.report(failure, attempt),
     });
     this.#producerId = new Inquiry({
       retry,
       ask: () => driver.initProducerId(),
       onAnswer: (given) => this.#identify(given),
-      onFailure: (failure, attempt) => this.#resolver.report(null, failure, attempt),
+      onFailure: (failure, attempt) => troubles.report(failure, attempt),
     });
     if (options.stamped) this.#producerId.start();
     else this.#identity = null;
@@ -95,7 +96,7 @@ export class Dispatcher {
 
   /** Why records wait. */
   get lastFailure(): string {
-    return this.#lasting ?? this.#partitions.trouble ?? this.#resolver.lastFailure;
+    return this.#troubles.lasting ?? this.#partitions.trouble ?? this.#troubles.reason;
   }
 
   /** Somebody waits: no attempt is put off any longer, and later ones not for long. Until `calm`, as often. */
@@ -221,7 +222,7 @@ export class Dispatcher {
   #reportFault(error: unknown): void {
     const { topic, diagnostics } = this.#options;
     const message = `A fault of diaspora-logger itself: ${error instanceof Error ? error.message : error}. What it concerns is reported at close; please report it with this line.`;
-    this.#lasting = message;
+    this.#troubles.end(message);
     diagnostics.emit('INTERNAL_ERROR', message, { topic });
   }
 
@@ -247,7 +248,7 @@ export class Dispatcher {
   #stopShipping(): void {
     const { topic, diagnostics } = this.#options;
     this.#fenced = true;
-    this.#lasting = 'another process goes on under the same producer id';
+    this.#troubles.end('another process goes on under the same producer id');
     diagnostics.emit(
       'PRODUCER_FENCED',
       `Shipping to topic ${topic} has stopped: another process goes on under the same producer id. Start this process again.`,

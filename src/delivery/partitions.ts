@@ -4,6 +4,7 @@ import type { Topology } from './driver.ts';
 import type { Intake } from './intake.ts';
 import type { Lane } from './lane.ts';
 import type { Lanes } from './lanes.ts';
+import type { Troubles } from './troubles.ts';
 
 /** Metadata older than this is asked for again, so that new partitions are found, in milliseconds. */
 const maxAgeMs = 60_000;
@@ -19,12 +20,7 @@ export interface PartitionsOptions {
   readonly lanes: Lanes;
   readonly intake: Intake;
   readonly diagnostics: Diagnostics;
-  /** Records wait for a leader. */
-  readonly onFailure: (message: string) => void;
-  /** Some records name a partition that is missing, which may stay so for good. */
-  readonly onMissing: (message: string) => void;
-  /** They have it now. */
-  readonly onFound: () => void;
+  readonly troubles: Troubles;
 }
 
 export class Partitions {
@@ -151,17 +147,17 @@ export class Partitions {
   }
 
   #reportTrouble(): void {
-    const { topic, diagnostics, onFailure, onMissing, onFound } = this.#options;
+    const { topic, diagnostics, troubles } = this.#options;
     const missing = this.#missingPartition();
-    if (missing !== null && !this.#missingReported) onMissing(missing);
-    if (missing === null && this.#missingReported) onFound();
+    if (missing !== null && !this.#missingReported) troubles.missing(missing);
+    if (missing === null && this.#missingReported) troubles.found();
     this.#missingReported = missing !== null;
 
     const leaderless = this.#missingLeader();
     const now = performance.now();
     this.#leaderlessSince = leaderless === null ? null : (this.#leaderlessSince ?? now);
     if (leaderless === null) return;
-    onFailure(leaderless);
+    troubles.waitsFor(leaderless);
     if (now - (this.#leaderlessSince ?? now) <= electionNewsMs) return;
     diagnostics.emit('BROKER_ERROR', leaderless, { topic });
   }

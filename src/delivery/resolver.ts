@@ -4,10 +4,10 @@ import type { RetryOptions } from '../options.ts';
 import type { Driver, Failure, Outcome } from './driver.ts';
 import type { Intake } from './intake.ts';
 import type { Lane } from './lane.ts';
-import type { Lanes } from './lanes.ts';
 import type { Ledger } from './ledger.ts';
 import type { QueuedBatch } from './queued-batch.ts';
 import { judge, type Verdict } from './stamps.ts';
+import type { Troubles } from './troubles.ts';
 
 /** A broker that finds a time too far ahead is offered it so many hours earlier at the most. */
 const maxClockShifts = 48;
@@ -17,17 +17,6 @@ const clockShiftMs = 3_600_000;
 
 /** A refused time this long ago is refused for its age, and an earlier one would be too, in milliseconds. */
 const oldMs = 24 * 3_600_000;
-
-/** An election, a coordinator that loads, a topic just made: they take some attempts, and nobody needs to read of it. */
-const passingAttempts = 3;
-const passing: ReadonlySet<Failure['code']> = new Set([
-  'BROKER_ERROR',
-  'BROKER_THROTTLED',
-  'TOPIC_UNKNOWN',
-]);
-
-/** Stands where a failure would be named: what failed before an acknowledgement is no reason for what is left after it. */
-const noFailure = 'no failure since the last acknowledgement, but no answer in time';
 
 type Refusal = 'RECORD_TOO_LARGE' | 'RECORD_INVALID';
 
@@ -45,7 +34,7 @@ export interface ResolverOptions {
   readonly driver: Driver;
   readonly ledger: Ledger;
   readonly intake: Intake;
-  readonly lanes: Lanes;
+  readonly troubles: Troubles;
   readonly diagnostics: Diagnostics;
   readonly retry: Required<RetryOptions>;
   readonly onFenced: () => void;
@@ -55,15 +44,7 @@ export interface ResolverOptions {
 }
 
 export class Resolver {
-  /** Why the last attempt failed, for whoever has to say why records are left. */
-  lastFailure = 'no broker has answered yet';
   readonly #options: ResolverOptions;
-  /** Since when the oldest record has waited for what fails (`performance.now()` milliseconds); null where all is well. */
-  #waitingSince: number | null = null;
-  /** What `diagnostics.troubles` was when all was well. */
-  #troublesSeen = 0;
-  /** Since when records have named a partition that is missing (`performance.now()` milliseconds). */
-  #missingSince = 0;
   /** Size of the batch that was refused as too large and of which parts are still under way, in bytes. */
   readonly #splitBytes = new Map<Lane, number>();
   #splitTold = false;
@@ -104,78 +85,27 @@ export class Resolver {
     return null;
   }
 
-  /**
-   * Remembers a failure, and says it, unless that was done where it was found or it is one of those that
-   * pass by themselves and has not lasted for some attempts.
-   */
-  report(lane: Lane | null, { code, message }: Failure, attempt: number): void {
-    const { topic, diagnostics } = this.#options;
-    this.waitsFor(message);
-    if (code === null || (passing.has(code) && attempt < passingAttempts)) return;
-    diagnostics.emit(code, message, { topic, partition: lane?.id ?? null });
-  }
-
-  /** Remembers why records wait, where whoever found it says it. */
-  waitsFor(message: string): void {
-    this.lastFailure = message;
-    this.#waitingSince ??= performance.now();
-  }
-
-  /** Some records name a partition that is missing: others are delivered, and the end of their troubles is news all the same. */
-  reportMissing(message: string): void {
-    const { topic, diagnostics } = this.#options;
-    this.#missingSince = performance.now();
-    diagnostics.emit('TOPIC_UNKNOWN', message, { topic });
-    this.#troublesSeen += 1;
-  }
-
-  /** What was missing is there: the next acknowledgement is news. */
-  foundMissing(): void {
-    this.#waitingSince = Math.min(this.#waitingSince ?? this.#missingSince, this.#missingSince);
-    this.#troublesSeen = -1;
-  }
-
   #acknowledged(
     lane: Lane,
     batch: QueuedBatch,
     baseOffset: bigint | null,
     logAppendTime: number | null,
   ): void {
-    const { ledger, intake, diagnostics } = this.#options;
+    const { ledger, intake, troubles } = this.#options;
     intake.unlearnLimit(batch.bytes);
     for (const held of lane.acknowledge(batch)) ledger.acknowledged(held, lane.id, null, null);
     ledger.acknowledged(batch, lane.id, baseOffset, logAppendTime);
     this.#tellOfSplit(lane);
-    if (this.#waitingSince === null) {
-      this.lastFailure = noFailure;
-      this.#troublesSeen = diagnostics.troubles;
-    } else this.#recovered(Math.min(this.#waitingSince, batch.openedAt));
+    troubles.delivered(batch.openedAt);
   }
 
-  /** Whoever was told of a trouble is told of its end: when no lane fails any more. */
-  #recovered(since: number): void {
-    const { topic, diagnostics, lanes, ledger } = this.#options;
-    this.#waitingSince = since;
-    for (const { attempt, leader, empty, hasPartition } of lanes) {
-      // A partition that is missing may never come, and hides no news of the others.
-      if (attempt > 0 || (hasPartition && leader === null && !empty)) return;
-    }
-    this.#waitingSince = null;
-    this.lastFailure = noFailure;
-    if (diagnostics.troubles === this.#troublesSeen) return;
-    this.#troublesSeen = diagnostics.troubles;
-    const seconds = Math.round((performance.now() - since) / 100) / 10;
-    const { buffered, inFlight } = ledger.counters;
-    diagnostics.emit(
-      'DELIVERY_RESUMED',
-      `Records reach topic ${topic} again; the oldest had waited for ${seconds} s. Still waiting: ${buffered + inFlight}.`,
-      { topic, seconds, waiting: buffered + inFlight },
-    );
+  #report(lane: Lane, failure: Failure): void {
+    this.#options.troubles.report(failure, lane.attempt, lane.id);
   }
 
   #tryAgain({ lane, broker, retryAt }: Case, failure: Failure): void {
     const { staleTopology = false } = failure;
-    this.report(lane, failure, lane.attempt);
+    this.#report(lane, failure);
     this.#options.ledger.counters.retries += 1;
     lane.failed(broker, retryAt, staleTopology);
     if (staleTopology) this.#options.onStaleTopology();
@@ -253,7 +183,7 @@ export class Resolver {
       return this.#refused(at, failure, 'RECORD_INVALID');
     }
     const message = `${failure.message} Until then records are stored with times that are hours earlier.`;
-    this.report(lane, { ...failure, message }, lane.attempt);
+    this.#report(lane, { ...failure, message });
     ledger.counters.retries += 1;
     const before = batch.bytes;
     const again = batch.retimed(driver, ({ timestamp }, index) =>
@@ -334,7 +264,7 @@ export class Resolver {
     const { driver } = this.#options;
     const answer = await driver.lastStamp(broker, lane.id, batch.stamp.producerId);
     if (!answer.ok) {
-      this.report(lane, answer, lane.attempt);
+      this.#report(lane, answer);
       if (answer.staleTopology) this.#options.onStaleTopology();
       return undefined;
     }
