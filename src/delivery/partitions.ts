@@ -136,7 +136,8 @@ export class Partitions {
 
   #missingPartition(): string | null {
     const [lane] = this.#lanesWithoutPartition();
-    if (!lane) return null;
+    // Before the brokers have told of the topic, nothing is known to be missing.
+    if (!lane || this.#rotation.length === 0) return null;
     return `Topic ${this.#options.topic} has no partition ${lane.id}: it has ${this.#rotation.length}. Add partitions, or name another.`;
   }
 

@@ -14,7 +14,7 @@ beforeAll(() => buildPackage());
  */
 const leaderlessMs = 5_000;
 
-/** Tokens end in the middle of each outage. */
+/** Seconds: apps and readers renew theirs in the tests that last longer, those of the full form. */
 const accessTokenTtl = 60;
 
 describe('With one broker, nothing is lost or repeated', () => {

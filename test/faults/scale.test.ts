@@ -38,6 +38,15 @@ const processes = inForm({ full: 64, short: 12 });
 /** Of access tokens that are to be renewed while all are open, in seconds. */
 const shortLife = inForm({ full: 10, short: 5 });
 
+/** The table's cells that only rounds fill. */
+const noRounds = {
+  'Sockets at most': '',
+  'Sockets after': '',
+  'Timers after': '',
+  'Listeners after': '',
+  'Memory after 1st and last round': '',
+};
+
 /** What `apps/many-transports.mjs` answers. */
 interface State {
   readonly sockets: number;
@@ -162,11 +171,7 @@ describe('Many transports of one identity in one process share its token', () =>
       Repeated: repeated,
       'Token requests': asked.count,
       'Token requests at once': asked.mostAtOnce,
-      'Sockets at most': '',
-      'Sockets after': '',
-      'Timers after': '',
-      'Listeners after': '',
-      'Memory after 1st and last round': '',
+      ...noRounds,
     });
     expect({ lost, repeated }).toEqual({ lost: 0, repeated: 0 });
     expect(asked.mostAtOnce).toBe(1);
@@ -196,11 +201,7 @@ describe('Many processes at once', () => {
         Repeated: repeated,
         'Token requests': asked.count,
         'Token requests at once': asked.mostAtOnce,
-        'Sockets at most': '',
-        'Sockets after': '',
-        'Timers after': '',
-        'Listeners after': '',
-        'Memory after 1st and last round': '',
+        ...noRounds,
       });
       expect({ lost, repeated }).toEqual({ lost: 0, repeated: 0 });
       expect(asked.count).toBe(processes);

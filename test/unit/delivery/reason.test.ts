@@ -31,3 +31,13 @@ it('a process that another one has taken the place of says so, whatever is ackno
   await shipper.close({ timeoutMs: 1 });
   expect(events.at(-1)?.message).toContain('another process goes on under the same producer id');
 });
+
+it('a process that never heard of its topic does not blame a partition that records name', async () => {
+  const broker = new ModelBroker(2);
+  broker.topology = async () => ({ ok: false, code: null, message: 'no broker can be reached' });
+  const { shipper, events } = setUp({}, broker);
+  shipper.write(record('one', { partition: 1 }));
+  await shipper.close({ timeoutMs: 20 });
+  expect(events.map(({ code }) => code)).toEqual(['NOT_DELIVERED']);
+  expect(events[0]?.message).toContain('Why: no broker can be reached');
+});
