@@ -8,7 +8,7 @@ import type { TransportOptions } from '../../src/options.ts';
 import { digestOf } from '../../stack/globus.ts';
 import type { Stack } from '../../stack/stack.ts';
 import { uniqueTopic } from '../shared-stack.ts';
-import { type EndedApp, type Front, fronts, LoggingApp } from './driving/logging-app.ts';
+import { appNames, type EndedApp, type Front, fronts, LoggingApp } from './driving/logging-app.ts';
 import { type EndedReading, ReadingApp } from './driving/reading-app.ts';
 import { arrivalTimes, type Delivered, readBack } from './oracle/read-back.ts';
 import { expectUndisturbed } from './oracle/undisturbed.ts';
@@ -109,7 +109,7 @@ export async function goThrough(outage: Outage): Promise<OutageResult> {
     await sleep(aroundMs);
     await Promise.all(all.map((app) => app.pause()));
     await inTime(settlingLimitMs, 'Delivering what waits', async () => {
-      await Promise.all([settled(pino), settled(winston)]);
+      await Promise.all([pino.settled(), winston.settled()]);
     });
     const [pinoEnd, winstonEnd, fileEnd] = await Promise.all([
       pino.end(),
@@ -150,7 +150,7 @@ export function expectNothingLost(context: TestContext, result: OutageResult): v
     const { stallMs, ownStallMs, maxRssBytes } = apps[front];
     reportFigures(context, 'outages', {
       Fault: fault,
-      App: front === 'pino' ? 'Pino, worker' : 'Winston',
+      App: appNames[front],
       Records: records,
       Lost: lost,
       Repeated: repeated,
@@ -206,14 +206,6 @@ function expectAllRead({ faultMs, delivered, reading, ...result }: OutageResult)
 
 function codesOf(app: LoggingApp): readonly string[] {
   return app.diagnostics.map(({ code }) => code);
-}
-
-/** A flush ends at a limit of its own. */
-async function settled(app: LoggingApp): Promise<void> {
-  for (;;) {
-    const { stats } = await app.flush();
-    if (stats && stats.buffered + stats.inFlight === 0) return;
-  }
 }
 
 async function inTime(limitMs: number, what: string, work: () => Promise<void>): Promise<void> {

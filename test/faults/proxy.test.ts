@@ -4,7 +4,7 @@ import type { TransportOptions } from '../../src/options.ts';
 import { type Stack, startStack } from '../../stack/stack.ts';
 import { buildPackage } from '../integration/built-package.ts';
 import { uniqueTopic } from '../shared-stack.ts';
-import { type Front, fronts, type LoggingApp } from './driving/logging-app.ts';
+import { appNames, type Front, fronts, type LoggingApp } from './driving/logging-app.ts';
 import {
   type ByteResets,
   resetAtEachOffset,
@@ -221,7 +221,7 @@ async function goThroughResets(
     reportFigures(context, 'resets', {
       Listener: listener,
       Direction: direction === 'to server' ? 'App to broker' : 'Broker to app',
-      App: front === 'pino' ? 'Pino, worker' : 'Winston',
+      App: appNames[front],
       Offsets: step === 1 ? `each byte of ${last}` : `1 in ${step} of ${last} bytes`,
       Resets: starting.cuts.length + sweep.cuts.length,
       Records: records,

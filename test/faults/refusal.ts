@@ -7,7 +7,7 @@ import type { DiagnosticCode } from '../../src/diagnostics.ts';
 import type { TransportOptions } from '../../src/options.ts';
 import type { Stack } from '../../stack/stack.ts';
 import { uniqueTopic } from '../shared-stack.ts';
-import { type EndedApp, type Front, fronts, LoggingApp } from './driving/logging-app.ts';
+import { appNames, type EndedApp, type Front, fronts, LoggingApp } from './driving/logging-app.ts';
 import { type Delivered, readBack } from './oracle/read-back.ts';
 import { expectUndisturbed } from './oracle/undisturbed.ts';
 import { reportFigures } from './report/figures.ts';
@@ -149,7 +149,7 @@ export function expectNamed(
     const first = causes.map((cause) => firstLine(named, cause));
     reportFigures(context, 'refusals', {
       Fault: fault,
-      App: front === 'pino' ? 'Pino, worker' : 'Winston',
+      App: appNames[front],
       Diagnostic: causes.map(({ code }) => `\`${code}\``).join(', ') || 'none is needed',
       'What it says': first.map((line) => inShort(line, result)).join(' … ') || '–',
       Records: apps[front].written,

@@ -4,7 +4,7 @@ import { digestOf, type SeenRequest, type TokenFault } from '../../stack/globus.
 import { type Stack, startStack } from '../../stack/stack.ts';
 import { buildPackage } from '../integration/built-package.ts';
 import { uniqueTopic } from '../shared-stack.ts';
-import { type Front, fronts, LoggingApp } from './driving/logging-app.ts';
+import { appNames, type Front, fronts, LoggingApp } from './driving/logging-app.ts';
 import { arrivalTimes } from './oracle/read-back.ts';
 import { requestsOf, type TokenRequests, tokenRequests } from './oracle/token-requests.ts';
 import { expectNothingLost, goThrough } from './outage.ts';
@@ -60,7 +60,7 @@ async function metByAll(
 function reportTokens(context: TestContext, { fault, front, asked, first = '–' }: TokenRow): void {
   reportFigures(context, 'tokens', {
     Fault: fault,
-    App: front === 'pino' ? 'Pino, worker' : 'Winston',
+    App: appNames[front],
     'Token requests': asked.count,
     'Most at once': asked.mostAtOnce,
     'Earliest renewal (share of life)': `${(asked.earliestRenewal * 100).toFixed(1)} %`,

@@ -8,6 +8,12 @@ export type Front = 'pino' | 'winston';
 
 export const fronts: readonly Front[] = ['pino', 'winston'];
 
+/** As the tables of results call an app of this front. */
+export const appNames: Readonly<Record<Front, string>> = {
+  pino: 'Pino, worker',
+  winston: 'Winston',
+};
+
 /** What a logging app answers. */
 export interface LoggingState {
   /** Log calls that have returned. */
@@ -109,6 +115,14 @@ export class LoggingApp {
   /** Answers with the counters after it: when everything is settled, or `closeTimeoutMs` is over. */
   flush(): Promise<LoggingState> {
     return this.#app.tell('flush');
+  }
+
+  /** Answers once nothing waits any more: a flush ends at a limit of its own. */
+  async settled(): Promise<Stats> {
+    for (;;) {
+      const { stats } = await this.flush();
+      if (stats && stats.buffered + stats.inFlight === 0) return stats;
+    }
   }
 
   /** Measures from now on how long the app is held up: what came before, such as its own start, is forgotten. */
