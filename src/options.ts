@@ -22,7 +22,7 @@ import type {
 } from './options/types.ts';
 
 export { requireSecureIssuer } from './options/connection.ts';
-export { isTopic } from './options/schema.ts';
+export { isTopic, parseTransportParts } from './options/schema.ts';
 export type * from './options/types.ts';
 
 /** Checks the options of a transport and fills in defaults. Throws `ConfigurationError`. */

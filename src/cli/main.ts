@@ -1,20 +1,28 @@
 #!/usr/bin/env node
 /** The command line: one file a command; every failure is one line on stderr and an exit code. */
 import { Command, CommanderError } from 'commander';
-import { exitCodeOf } from './exit-codes.ts';
+import { systemErrorCode } from '../errors.ts';
+import { exitCodeOf, SilentExit } from './exit-codes.ts';
 import { requestTokenCommand } from './request-token.ts';
 
 const program = new Command('diaspora-logger')
   .description('Log records to Kafka, signed in with Globus.')
   .showHelpAfterError('(--help tells more)')
   .exitOverride();
-program.addCommand(requestTokenCommand().copyInheritedSettings(program));
+for (const command of [requestTokenCommand()]) {
+  program.addCommand(command.copyInheritedSettings(program));
+}
+
+// Whoever read the output, such as `head`, has enough: that is no failure.
+process.stdout.on('error', (error) => {
+  process.exit(systemErrorCode(error) === 'EPIPE' ? 0 : 1);
+});
 
 try {
   await program.parseAsync();
 } catch (error) {
   // commander has printed its own message; of any other error the message is enough.
-  if (!(error instanceof CommanderError)) {
+  if (!(error instanceof CommanderError || error instanceof SilentExit)) {
     const message = error instanceof Error ? error.message : 'unknown error';
     process.stderr.write(`diaspora-logger: ${message}\n`);
   }

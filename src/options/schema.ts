@@ -3,7 +3,14 @@ import { distance } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { ConfigurationError } from '../errors.ts';
 import { refusal, shown } from './refusal.ts';
-import type { ConsumerOptions, ProducerOptions, TransportOptions } from './types.ts';
+import type {
+  ConnectionOptions,
+  ConsumerOptions,
+  DeliveryOptions,
+  ProducerOptions,
+  RoutingOptions,
+  TransportOptions,
+} from './types.ts';
 
 /** Each check answers with what the option takes: the message is `Option "x" takes <that>, got <value>.` */
 const check = <T>(takes: string, test: (value: unknown) => boolean): z.ZodCustom<T> =>
@@ -144,6 +151,20 @@ const consumerSchema = z.strictObject({
 /** Options of a transport as given, checked one by one. Throws `ConfigurationError`. */
 export function parseTransport(options: unknown): TransportOptions {
   return parse(transportSchema, options);
+}
+
+/** The same, taken apart by what they are about: for who hands them on to a producer or a consumer. */
+export function parseTransportParts(options: unknown): {
+  connection: ConnectionOptions;
+  delivery: DeliveryOptions;
+  routing: RoutingOptions;
+} {
+  const all = parse(transportSchema, options);
+  return {
+    connection: z.object(connectionShape).parse(all),
+    delivery: z.object(deliveryShape).parse(all),
+    routing: z.object(routingShape).parse(all),
+  };
 }
 
 /** The same for a producer. */

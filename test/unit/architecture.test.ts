@@ -35,8 +35,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   services: [...topFiles, 'auth'],
   produce: lower,
   consume: [...topFiles, 'auth', 'services', 'kafkajs'],
+  ready: [...lower, 'produce', 'consume'],
   transports: [...lower, 'produce', 'consume'],
-  cli: [...lower, 'produce', 'consume', 'transports'],
+  cli: [...lower, 'produce', 'consume', 'ready', 'transports'],
 };
 
 /** Everything that a file of src could want to import. */
