@@ -1,4 +1,4 @@
-/** A certificate authority of the stack's own, and what it signed: one certificate for brokers, one for a client. */
+/** A certificate authority of the stack's own, and what it signed: one certificate for brokers, two for a client. */
 
 import { generate } from 'selfsigned';
 
@@ -16,6 +16,8 @@ export interface Certificates {
   readonly broker: Certificate;
   /** Common name: the client's principal. */
   readonly client: Certificate;
+  /** The same client's, of which the time is over. */
+  readonly expiredClient: Certificate;
 }
 
 const day = 86_400_000;
@@ -39,7 +41,21 @@ export async function createCertificates(clientName: string): Promise<Certificat
     ],
   });
   const ca = { key: authority.private, cert: authority.cert };
-  const [broker, client] = await Promise.all([
+  const ofClient = (life: { notBeforeDate?: Date; notAfterDate?: Date } = {}) =>
+    generate(named(clientName), {
+      ...common,
+      ...life,
+      ca,
+      extensions: [
+        { name: 'keyUsage', digitalSignature: true, critical: true },
+        { name: 'extKeyUsage', clientAuth: true },
+      ],
+    });
+  const expired = {
+    notBeforeDate: new Date(Date.now() - 2 * day),
+    notAfterDate: new Date(Date.now() - day),
+  };
+  const [broker, client, expiredClient] = await Promise.all([
     generate(named('localhost'), {
       ...common,
       ca,
@@ -56,19 +72,17 @@ export async function createCertificates(clientName: string): Promise<Certificat
         },
       ],
     }),
-    generate(named(clientName), {
-      ...common,
-      ca,
-      extensions: [
-        { name: 'keyUsage', digitalSignature: true, critical: true },
-        { name: 'extKeyUsage', clientAuth: true },
-      ],
-    }),
+    ofClient(),
+    ofClient(expired),
   ]);
   return {
     ca: endLine(authority.cert),
     broker: { certificate: endLine(broker.cert), key: endLine(broker.private) },
     client: { certificate: endLine(client.cert), key: endLine(client.private) },
+    expiredClient: {
+      certificate: endLine(expiredClient.cert),
+      key: endLine(expiredClient.private),
+    },
   };
 }
 

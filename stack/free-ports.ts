@@ -12,12 +12,19 @@ import { createServer, type Server } from 'node:net';
 const lowest = 15_000;
 const highest = 32_767;
 
-/** As many different ports of 127.0.0.1 that nobody listens on. They are released just before the answer. */
-export async function freePorts(count: number): Promise<number[]> {
+/**
+ * As many different ports of 127.0.0.1 that nobody listens on, and that are none of `reserved`. They are
+ * released just before the answer.
+ */
+export async function freePorts(
+  count: number,
+  reserved: readonly number[] = [],
+): Promise<number[]> {
   const servers: Server[] = [];
   const ports: number[] = [];
   for (let attempt = 0; ports.length < count && attempt < count + 1000; attempt += 1) {
     const port = randomInt(lowest, highest + 1);
+    if (reserved.includes(port)) continue;
     const server = createServer();
     server.listen(port, '127.0.0.1');
     try {

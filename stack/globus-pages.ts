@@ -1,5 +1,6 @@
 /** The pages that a person sees at the Globus stand-in: sign in, allow, and the code to copy. */
 import { eventServiceScope } from './globus-facts.ts';
+import { pageStyle } from './page-style.ts';
 
 const escapes: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -17,27 +18,7 @@ function page(title: string, body: string): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escaped(title)} | local Globus stand-in</title>
-<style>
-  /* --edge keeps 3:1 to what it lies on (WCAG 2.2, 1.4.11); --line is ornament. */
-  :root { color-scheme: light dark; --ink: #17324d; --muted: #4a6078; --paper: #ffffff; --ground: #eef2f6; --accent: #1f5fa8; --line: #c5d0db; --edge: #6b7c8f; --alert: #b3261e; }
-  @media (prefers-color-scheme: dark) { :root { --ink: #e6edf4; --muted: #b3c1cf; --paper: #1b2836; --ground: #101820; --accent: #7db4f0; --line: #3b4d60; --edge: #8ba0b5; --alert: #ff8a80; } }
-  body { margin: 0; padding: 1rem; min-height: 100vh; box-sizing: border-box; display: grid; grid-template-columns: minmax(0, 1fr); place-items: center; background: var(--ground); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
-  main { background: var(--paper); border: 1px solid var(--line); border-radius: 12px; padding: clamp(1.25rem, 6vw, 2rem); width: min(30rem, 100%); box-sizing: border-box; overflow-wrap: anywhere; }
-  h1 { font-size: 1.35rem; line-height: 1.3; text-wrap: balance; margin: 0 0 1rem; }
-  ul { padding-left: 1.25rem; }
-  li { margin: .35rem 0; }
-  li small { display: block; color: var(--muted); }
-  label { display: block; margin: 1rem 0 .25rem; font-weight: 600; }
-  input, textarea { width: 100%; box-sizing: border-box; padding: .6rem; font: inherit; color: inherit; background: transparent; border: 1px solid var(--edge); border-radius: 6px; }
-  textarea { display: block; resize: none; word-break: break-all; font-family: ui-monospace, monospace; }
-  button { padding: .6rem 1.4rem; font: inherit; font-weight: 600; border-radius: 6px; border: 1px solid var(--accent); background: var(--accent); color: var(--paper); cursor: pointer; }
-  button.quiet { background: transparent; color: var(--accent); }
-  :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
-  .actions { display: flex; flex-wrap: wrap; align-items: center; gap: .75rem; margin-top: 1.5rem; }
-  .actions p { margin: 0; }
-  .note { font-size: .85rem; color: var(--muted); margin: 1.5rem 0 0; padding-top: 1rem; border-top: 1px solid var(--line); }
-  [role=alert] { border-left: 4px solid var(--alert); padding-left: .8rem; }
-</style>
+<style>${pageStyle}</style>
 </head>
 <body><main>${body}<p class="note">A stand-in on this machine: no account is real, any password will do.</p></main></body>
 </html>`;

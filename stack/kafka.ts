@@ -44,6 +44,8 @@ export interface KafkaSettings {
   /** Added to each JVM's options; these win. */
   readonly javaOptions: readonly string[];
   readonly advertise: Advertise | undefined;
+  /** Ports that brokers must not take. */
+  readonly reservedPorts: readonly number[];
 }
 
 /** The JVM's options for a broker that must start soon, beside others on a small machine. */
@@ -66,15 +68,13 @@ function brokerJavaOptions(introspectionUrl: string): string[] {
 }
 
 /** Starts all brokers, and answers when each of them serves. Where one does not, all are ended. */
-export async function startKafka(settings: KafkaSettings): Promise<readonly Broker[]> {
-  const brokers = await createBrokers(settings);
+export async function startBrokers(brokers: readonly Broker[]): Promise<void> {
   const starts = await Promise.allSettled(brokers.map((broker) => broker.start()));
   const failed = starts.find((start) => start.status === 'rejected');
   if (failed) {
     await killAll(brokers);
     throw failed.reason;
   }
-  return brokers;
 }
 
 /** Ends every broker at once, keeping nothing: a cluster has nobody left to hand its leaders to. */
@@ -82,7 +82,8 @@ export async function killAll(brokers: readonly Broker[]): Promise<void> {
   await Promise.all(brokers.map((broker) => broker.kill()));
 }
 
-async function createBrokers(settings: KafkaSettings): Promise<Broker[]> {
+/** Writes each broker's files and chooses its ports; `startBrokers` starts them. */
+export async function createBrokers(settings: KafkaSettings): Promise<readonly Broker[]> {
   const { directory, oauth, scramUser } = settings;
   await mkdir(directory, { recursive: true });
   const keyStoreFile = join(directory, 'broker.pem');
@@ -90,7 +91,7 @@ async function createBrokers(settings: KafkaSettings): Promise<Broker[]> {
   await writeFile(keyStoreFile, certificate.key + certificate.certificate, { mode: 0o600 });
   const ids = Array.from({ length: settings.brokers }, (_, index) => index + 1);
   const perBroker = listeners.length + 1;
-  const free = await freePorts(perBroker * ids.length);
+  const free = await freePorts(perBroker * ids.length, settings.reservedPorts);
   const portsOf = (id: number): number[] => free.slice((id - 1) * perBroker, id * perBroker);
   const controllerPorts = new Map(ids.map((id) => [id, portsOf(id)[listeners.length] ?? 0]));
   const clusterId = randomBytes(16).toString('base64url');

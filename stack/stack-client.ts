@@ -5,6 +5,7 @@ import { connectGlobus, type Globus } from './globus.ts';
 import type { ScramUser } from './kafka.ts';
 import { type ReadTopicOptions, readTopic, type TopicRecord } from './read-topic.ts';
 import type { Listener } from './server-properties.ts';
+import { connectTopicService, type TopicService } from './topic-service/client.ts';
 
 /** A client's certificate, in the two forms that users have it. */
 export interface ClientCertificate {
@@ -16,6 +17,8 @@ export interface ClientCertificate {
   readonly pfxFile: string;
   /** Of `pfxFile`. */
   readonly passphrase: string;
+  /** One of the same client's of which the time is over. PEM, and PEM, PKCS8. */
+  readonly expired: { readonly certFile: string; readonly keyFile: string };
   /** Who the broker takes the client for, without `User:`. */
   readonly principal: string;
 }
@@ -28,6 +31,8 @@ export interface StackCoordinates {
   /** `host:port` of each broker by comma, by listener. */
   readonly bootstrapServers: Readonly<Record<Listener, string>>;
   readonly issuer: string;
+  /** Of the topic service, without a slash at the end. */
+  readonly serviceUrl: string;
   /** PEM. */
   readonly caFile: string;
   readonly clientCertificate: ClientCertificate;
@@ -38,9 +43,10 @@ export interface StackCoordinates {
 
 /** What can be done with a stack from any process. */
 export interface StackClient extends StackCoordinates, Administration {
-  /** `DIASPORA_BOOTSTRAP` (OAuth), `DIASPORA_ISSUER`, `DIASPORA_CA_FILE`. */
+  /** `DIASPORA_BOOTSTRAP` (OAuth), `DIASPORA_ISSUER`, `DIASPORA_CA_FILE`, `DIASPORA_SERVICE_URL`. */
   readonly env: StackEnvironment;
   readonly globus: Globus;
+  readonly topicService: TopicService;
   bootstrap(listener: Listener): string;
   /** The topic's records, read by Kafka's own consumer. */
   readTopic(
@@ -54,11 +60,13 @@ export interface StackEnvironment {
   readonly DIASPORA_BOOTSTRAP: string;
   readonly DIASPORA_ISSUER: string;
   readonly DIASPORA_CA_FILE: string;
+  readonly DIASPORA_SERVICE_URL: string;
 }
 
 /** Holds no connection: there is nothing to close. */
 export function connectStack(coordinates: StackCoordinates): StackClient {
-  const { bootstrapServers, issuer, caFile, clientCertificate, scramUser } = coordinates;
+  const { bootstrapServers, issuer, serviceUrl, caFile, clientCertificate, scramUser } =
+    coordinates;
   return {
     ...coordinates,
     ...administration(bootstrapServers.INTERNAL, {
@@ -69,8 +77,10 @@ export function connectStack(coordinates: StackCoordinates): StackClient {
       DIASPORA_BOOTSTRAP: bootstrapServers.OAUTH,
       DIASPORA_ISSUER: issuer,
       DIASPORA_CA_FILE: caFile,
+      DIASPORA_SERVICE_URL: serviceUrl,
     },
     globus: connectGlobus(issuer),
+    topicService: connectTopicService(serviceUrl),
     bootstrap: (listener) => bootstrapServers[listener],
     readTopic: (topic, options) => readTopic(bootstrapServers.INTERNAL, topic, options),
   };

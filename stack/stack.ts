@@ -1,4 +1,4 @@
-/** The local stack: a Globus stand-in and a real Kafka that trusts it, in one temporary directory. */
+/** The local stack: a Globus stand-in, a real Kafka that trusts it, and the topic service, in one temporary directory. */
 
 import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
@@ -6,10 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Broker } from './broker.ts';
 import { type Certificates, createCertificates } from './certificates.ts';
+import { freePorts } from './free-ports.ts';
 import { type Globus, startGlobus } from './globus.ts';
 import { javaClassPath, requireJava } from './jars.ts';
 import { runKafkaTool } from './java-tools.ts';
-import { type Advertise, killAll, startKafka } from './kafka.ts';
+import { type Advertise, createBrokers, killAll, startBrokers } from './kafka.ts';
 import { announceSecret } from './secrets.ts';
 import { listeners } from './server-properties.ts';
 import {
@@ -18,6 +19,9 @@ import {
   type StackClient,
   type StackCoordinates,
 } from './stack-client.ts';
+import { stackTopicServiceUrl, startStackTopicService } from './stack-topic-service.ts';
+import { introspectionPath } from './topic-service/introspection-route.ts';
+import type { RunningTopicService } from './topic-service/service.ts';
 
 /** How a stack is started. */
 export interface StackOptions {
@@ -31,6 +35,8 @@ export interface StackOptions {
   readonly advertise?: Advertise;
   /** Life of the stand-in's access tokens, in seconds. Default 172,800, as at Globus. */
   readonly accessTokenTtl?: number;
+  /** `port`: default a free one. `keyDelayMs`: age from which on service keys are active, default 0; `stack.topicService` changes it. */
+  readonly topicService?: { readonly port?: number; readonly keyDelayMs?: number };
   /** Receives a line for each step that takes long. */
   readonly onProgress?: (line: string) => void;
 }
@@ -61,7 +67,10 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const directory = await mkdtemp(join(await realpath(tmpdir()), 'diaspora-stack-'));
   let globus: Globus | undefined;
   let brokers: readonly Broker[] = [];
+  let topicService: RunningTopicService | undefined;
   const stop = async (): Promise<void> => {
+    // First: keys that wait are still put into Kafka.
+    await topicService?.stop();
     await killAll(brokers);
     await globus?.stop();
     await rm(directory, { recursive: true, force: true, maxRetries: 3 });
@@ -73,30 +82,44 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     globus = await startGlobus(
       options.accessTokenTtl === undefined ? {} : { accessTokenTtl: options.accessTokenTtl },
     );
-    const { issuer, introspectionUrl, resourceServer } = globus;
+    const { issuer, resourceServer } = globus;
     const scramUser = { username: 'station', password: randomBytes(12).toString('hex') };
     announceSecret({ kind: 'a SCRAM password', value: scramUser.password });
+    const { port: wantedPort, keyDelayMs = 0 } = options.topicService ?? {};
+    const [port = 0] = wantedPort === undefined ? await freePorts(1) : [wantedPort];
+    const serviceUrl = stackTopicServiceUrl(port);
     onProgress(options.brokers === 3 ? 'Starting three brokers' : 'Starting Kafka');
     // Written while Kafka starts; awaited below, where its failure ends the brokers too.
     const clientCertificate = writeClientCertificate(directory, certificates);
     clientCertificate.catch(() => {});
-    brokers = await startKafka({
+    brokers = await createBrokers({
       directory: join(directory, 'kafka'),
       classPath,
       brokers: options.brokers ?? 1,
       caFile,
       certificate: certificates.broker,
-      oauth: { issuer, introspectionUrl, ...resourceServer },
+      oauth: { issuer, introspectionUrl: serviceUrl + introspectionPath, ...resourceServer },
       scramUser,
       properties: options.kafkaProperties ?? {},
       javaOptions: options.javaOptions ?? [],
       advertise: options.advertise,
+      reservedPorts: [port],
     });
+    const addresses = bootstrapServers(brokers);
+    const [service, serving] = await Promise.allSettled([
+      startStackTopicService({ port, keyDelayMs, globus, addresses, brokerCount: brokers.length }),
+      startBrokers(brokers),
+    ]);
+    // Both are awaited, so that `stop` ends the one where the other fails.
+    if (service.status === 'rejected') throw service.reason;
+    topicService = service.value;
+    if (serving.status === 'rejected') throw serving.reason;
     const coordinates: StackCoordinates = {
       directory,
       brokerCount: brokers.length,
-      bootstrapServers: bootstrapServers(brokers),
+      bootstrapServers: addresses,
       issuer,
+      serviceUrl,
       caFile,
       clientCertificate: await clientCertificate,
       scramUser,
@@ -125,7 +148,7 @@ function bootstrapServers(brokers: readonly Broker[]): StackCoordinates['bootstr
 
 async function writeClientCertificate(
   directory: string,
-  { client, ca }: Certificates,
+  { client, expiredClient, ca }: Certificates,
 ): Promise<ClientCertificate> {
   const place = join(directory, 'client');
   await mkdir(place);
@@ -134,13 +157,19 @@ async function writeClientCertificate(
     keyFile: join(place, 'key.pem'),
     pfxFile: join(place, 'client.p12'),
   };
+  const expired = {
+    certFile: join(place, 'expired-cert.pem'),
+    keyFile: join(place, 'expired-key.pem'),
+  };
   const chainFile = join(place, 'chain.pem');
   const passphrase = randomBytes(12).toString('hex');
   announceSecret({ kind: 'the passphrase of a PKCS12 file', value: passphrase });
   announceSecret({ kind: 'a private key', value: client.key });
   await writeFile(files.certFile, client.certificate);
   await writeFile(files.keyFile, client.key, { mode: 0o600 });
+  await writeFile(expired.certFile, expiredClient.certificate);
+  await writeFile(expired.keyFile, expiredClient.key, { mode: 0o600 });
   await writeFile(chainFile, client.certificate + ca);
   await runKafkaTool('WritePkcs12', [files.keyFile, chainFile, files.pfxFile, passphrase]);
-  return { ...files, passphrase, principal: 'instrument' };
+  return { ...files, expired, passphrase, principal: 'instrument' };
 }

@@ -1,12 +1,11 @@
 /** The whole sign-in of `request-token`, with a real browser at the Globus stand-in's pages. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import axe, { type AxeResults } from 'axe-core';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import {
   afterAll,
   beforeAll,
@@ -19,6 +18,12 @@ import {
 import { createTokenSource } from '../../src/auth/token-source.ts';
 import { type Globus, startGlobus } from '../../stack/globus.ts';
 import { nativeAppClientId, personNamed } from '../../stack/globus-facts.ts';
+import {
+  focused,
+  launchChromium,
+  openPage as openPageOf,
+  pageFaults,
+} from '../support/chromium.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const ada = personNamed('ada@example.org');
@@ -30,22 +35,7 @@ let home: string;
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), 'sign-in-browser-'));
   globus = await startGlobus();
-  const executablePath = installedChromium();
-  if (executablePath === null) return;
-  browser = await chromium.launch({
-    executablePath,
-    // Its settings are made anew; this keeps crash reports and caches away from the person's own.
-    env: { PATH: process.env['PATH'], HOME: home },
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
+  browser = await launchChromium(home);
 });
 
 afterAll(async () => {
@@ -54,22 +44,8 @@ afterAll(async () => {
   rmSync(home, { recursive: true, force: true, maxRetries: 3 });
 });
 
-function installedChromium(): string | null {
-  for (const name of ['chromium', 'chromium-browser', 'google-chrome']) {
-    const { status, stdout } = spawnSync('which', [name], { encoding: 'utf8' });
-    if (status === 0) return stdout.trim();
-  }
-  return null;
-}
-
-/** A page of a browser session of its own. Skips the test, and says so, where no Chromium is installed. */
-async function openPage(test: TestContext, options: BrowserContextOptions = {}): Promise<Page> {
-  if (browser === null) return test.skip('no Chromium: install it (Debian: chromium)');
-  const session = await browser.newContext(options);
-  session.setDefaultTimeout(15_000);
-  onTestFinished(() => session.close());
-  return session.newPage();
-}
+const openPage = (test: TestContext, options?: BrowserContextOptions): Promise<Page> =>
+  openPageOf(browser, test, options);
 
 interface Command {
   /** The address that the command prints. */
@@ -143,9 +119,6 @@ async function decide(page: Page, url: string, decision: 'Allow' | 'Deny'): Prom
 
 const shownCode = (page: Page): Promise<string> =>
   page.getByLabel('Authorization code').inputValue();
-
-/** What a screen reader says of the element that has the focus. */
-const focused = (page: Page): Promise<string> => page.locator(':focus').ariaSnapshot();
 
 /** The user name that a resource server is told for an access token. */
 async function introspect(accessToken: string): Promise<unknown> {
@@ -282,39 +255,21 @@ describe("the stand-in's pages", () => {
       const { url } = await requestToken();
       await page.goto(url);
       await heading(page, /^Sign in to use/);
-      expect(await faults(page)).toEqual([]);
+      expect(await pageFaults(page)).toEqual([]);
       await signIn(page, 'nobody');
       await page.getByRole('alert').waitFor();
-      expect(await faults(page)).toEqual([]);
+      expect(await pageFaults(page)).toEqual([]);
       await signIn(page, `${'long-'.repeat(20)}name@example.org`);
       await heading(page, /would like to/);
-      expect(await faults(page)).toEqual([]);
+      expect(await pageFaults(page)).toEqual([]);
       await press(page, 'Allow');
       await heading(page, /^You are signed in$/);
       await press(page, 'Copy');
       await page.getByRole('status').filter({ hasText: /\S/ }).waitFor();
-      expect(await faults(page)).toEqual([]);
+      expect(await pageFaults(page)).toEqual([]);
       await page.context().clearCookies();
       await decide(page, url, 'Deny');
-      expect(await faults(page)).toEqual([]);
+      expect(await pageFaults(page)).toEqual([]);
     },
   );
 });
-
-/**
- * What axe finds wrong with a page (labels, contrast, landmarks, sizes), what it cannot judge of its
- * contrast, and whether it is wider than its window.
- */
-async function faults(page: Page): Promise<string[]> {
-  await page.addScriptTag({ content: axe.source });
-  const { violations, incomplete } = await page.evaluate<AxeResults>('axe.run()');
-  const excess = await page.evaluate<number>(
-    'document.documentElement.scrollWidth - document.documentElement.clientWidth',
-  );
-  return [
-    ...[...violations, ...incomplete.filter(({ id }) => id === 'color-contrast')].flatMap((rule) =>
-      rule.nodes.map(({ html, failureSummary }) => `${rule.id}: ${html}: ${failureSummary}`),
-    ),
-    ...(excess > 0 ? [`${excess} px wider than the window`] : []),
-  ];
-}

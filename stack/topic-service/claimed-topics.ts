@@ -1,0 +1,114 @@
+/** Topics of v1 and of the claim page: each belongs to whoever has rights to it by its name. */
+import type { AccessRights } from './access-rights.ts';
+import { type Identity, principalsOf } from './identity.ts';
+import type { KafkaTopics } from './kafka-topics.ts';
+import { Refusal } from './refusal.ts';
+import { OnePerName } from './waiting-line.ts';
+
+/** What became of a wish: done, or it was so already. */
+export type Change = 'success' | 'no-op';
+
+/** A topic that everybody may write to and read from, to try out a connection. */
+const connectionTest = '__connection_test';
+const connectionTestConfig = { 'retention.ms': '3600000', 'max.message.bytes': '65536' };
+
+/** For how long this process remembers its own claims, in milliseconds: brokers may learn of them a little later. */
+const rememberedMs = 10_000;
+
+export class ClaimedTopics {
+  readonly #rights: AccessRights;
+  readonly #topics: KafkaTopics;
+  readonly #line = new OnePerName();
+  readonly #recent = new Map<string, { readonly principals: string[]; readonly until: number }>();
+
+  constructor(rights: AccessRights, topics: KafkaTopics) {
+    this.#rights = rights;
+    this.#topics = topics;
+  }
+
+  /**
+   * Makes the topic the subject's, and makes it at all where there is none. Of several who claim it at
+   * the same time one gets it.
+   *
+   * @throws Refusal where somebody else has any right to it.
+   */
+  claim(topic: string, identity: Identity): Promise<Change> {
+    const principals = principalsOf(identity);
+    return this.#line.run(topic, async () => {
+      const holders = await this.#holders(topic);
+      const isOwn = principals.some((one) => holders.has(one));
+      if (holders.size > 0 && !isOwn) throw claimedByOthers(topic);
+      // Before the topic: whoever knows the topic finds its owner's rights.
+      const lacking = principals.filter((one) => !holders.has(one));
+      if (lacking.length > 0) await this.#rights.grant(lacking, { topic });
+      this.#remember(topic, principals);
+      try {
+        const made = await this.#topics.create(topic);
+        return made || lacking.length > 0 ? 'success' : 'no-op';
+      } catch (error) {
+        // Nobody owns a name under which there can be no topic.
+        if (holders.size === 0) await this.#takeBack(topic, principals);
+        throw error;
+      }
+    });
+  }
+
+  /** Takes the subject's own rights away. The topic and its records stay, and other owners keep theirs. */
+  giveUp(topic: string, identity: Identity): Promise<Change> {
+    return this.#line.run(topic, async () => {
+      const holders = await this.#holders(topic);
+      const own = principalsOf(identity).filter((one) => holders.has(one));
+      if (own.length === 0) return 'no-op';
+      await this.#takeBack(topic, own);
+      return 'success';
+    });
+  }
+
+  /** Names of the subject's topics, in order. */
+  async of(identity: Identity): Promise<string[]> {
+    const found = await Promise.all(
+      principalsOf(identity).map((one) => this.#rights.topicsOf(one)),
+    );
+    return [...new Set(found.flat())].sort();
+  }
+
+  /** Makes the topic for trying out connections, where there is none. */
+  ensureConnectionTest(): Promise<void> {
+    return this.#line.run(connectionTest, async () => {
+      await this.#rights.grantEverybody(connectionTest);
+      await this.#topics.create(connectionTest, connectionTestConfig);
+    });
+  }
+
+  async #holders(topic: string): Promise<Set<string>> {
+    const holders = await this.#rights.matching(topic);
+    const recent = this.#recent.get(topic);
+    if (recent && recent.until > performance.now()) {
+      for (const one of recent.principals) holders.add(one);
+    }
+    return holders;
+  }
+
+  async #takeBack(topic: string, principals: readonly string[]): Promise<void> {
+    this.#recent.delete(topic);
+    await this.#rights.revoke(principals, { topic });
+  }
+
+  #remember(topic: string, principals: string[]): void {
+    const now = performance.now();
+    for (const [name, { until }] of this.#recent) {
+      if (until > now) break;
+      this.#recent.delete(name);
+    }
+    this.#recent.delete(topic);
+    this.#recent.set(topic, { principals, until: now + rememberedMs });
+  }
+}
+
+const claimedByOthers = (topic: string): Refusal =>
+  new Refusal(
+    409,
+    'TOPIC_CLAIMED',
+    `The topic ${topic} has been claimed by somebody else. Choose another name, or ask its owner.`,
+    { field: 'topic_name', kind: 'failure' },
+  );
