@@ -8,6 +8,7 @@ import { performance } from 'node:perf_hooks';
 export const diagnosticCodes = {
   CONNECTED: 'connected',
   DELIVERY_RESUMED: 'connected',
+  TLS_CHECK_OFF: 'connected',
   BROKER_UNREACHABLE: 'disconnected',
   BROKER_HOST_UNKNOWN: 'disconnected',
   BROKER_NOT_TLS: 'disconnected',
@@ -47,6 +48,10 @@ export const diagnosticCodes = {
   TOKEN_MODULE_FAILED: 'token-rejected',
   REFRESH_TOKEN_INVALID: 'token-rejected',
   CREDENTIALS_MISSING: 'token-rejected',
+  SERVICE_UNAVAILABLE: 'token-rejected',
+  SERVICE_REFUSED: 'token-rejected',
+  SERVICE_KEY_REFUSED: 'token-rejected',
+  AWS_CREDENTIALS_FAILED: 'token-rejected',
 } as const;
 
 /** Codes of what keeps records from their broker, and ends when one is acknowledged again. */

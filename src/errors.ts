@@ -65,6 +65,26 @@ export class BrokerError extends DiasporaError {
   }
 }
 
+/** The Diaspora service refused a request, or could not be asked. The message has the service's own words. */
+export class ServiceError extends DiasporaError {
+  override readonly name = 'ServiceError';
+  /** HTTP status of the answer; null where there was none. Refusals may come with 200. */
+  readonly status: number | null;
+  /** True where the same request may fare better later (service down, time-out, too many requests). */
+  readonly retriable: boolean;
+
+  constructor(
+    code: string,
+    message: string,
+    { status, retriable }: { readonly status: number | null; readonly retriable: boolean },
+    options?: ErrorOptions,
+  ) {
+    super(code, message, options);
+    this.status = status;
+    this.retriable = retriable;
+  }
+}
+
 /** A record was not delivered, or nobody can tell whether it was. */
 export class DeliveryError extends DiasporaError {
   override readonly name = 'DeliveryError';

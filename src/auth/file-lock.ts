@@ -42,7 +42,14 @@ export async function withFileLock<T>(
   }
 }
 
+/**
+ * Bun and Deno end the process where the addon asks for what they lack of libuv: Bun 1.4 at a lock that is held
+ * (https://github.com/oven-sh/bun/issues/18546), Deno 2.9 as soon as it is loaded.
+ */
 function nativeLocks(): NativeLocks {
+  if ('bun' in process.versions || 'deno' in process.versions) {
+    throw new Error('its lock takes Node, not Bun or Deno');
+  }
   const loaded: unknown = createRequire(import.meta.url)('fs-native-extensions');
   if (!isNativeLocks(loaded)) throw new Error('fs-native-extensions cannot be used');
   return loaded;

@@ -43,6 +43,7 @@ export class GlobusIdentity {
     ({ expiresAt }) => {
       this.#say('TOKEN_REFRESHED', `Globus Auth at ${this.#endpoint.issuer} gave a token.`, {
         from: this.#lastFrom,
+        scope: this.#lastScope,
         expiresAt,
       });
     },
@@ -57,6 +58,8 @@ export class GlobusIdentity {
   #saidAt = Number.NEGATIVE_INFINITY;
   /** What the last token was bought with. */
   #lastFrom: RefreshTokenPlace | 'client' = 'option';
+  /** What the last token is good for, as Globus Auth names it. */
+  #lastScope = '';
 
   constructor(endpoint: TokenEndpoint, origin: RefreshTokenOrigin, isService: boolean) {
     this.#endpoint = endpoint;
@@ -204,6 +207,7 @@ export class GlobusIdentity {
 
   #done(tokens: GlobusTokens, from: RefreshTokenPlace | 'client'): AccessToken {
     this.#lastFrom = from;
+    this.#lastScope = tokens.scope;
     return { value: tokens.accessToken, expiresAt: tokens.expiresAt };
   }
 

@@ -19,5 +19,6 @@ export const signInScope: string = `openid email profile offline_access ${eventS
 export const authorizePath = '/v2/oauth2/authorize';
 export const tokenPath = '/v2/oauth2/token';
 export const userinfoPath = '/v2/oauth2/userinfo';
+export const revokePath = '/v2/oauth2/token/revoke';
 /** Page that shows the authorization code to copy. */
 export const redirectPath = '/v2/web/auth-code';

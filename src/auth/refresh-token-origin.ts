@@ -1,4 +1,5 @@
 /** Where the refresh token comes from, and where one that replaces it is kept. */
+import { basename } from 'node:path';
 import { AuthenticationError } from '../errors.ts';
 import { reasonOf } from './failure-reason.ts';
 import { eventService } from './globus-service.ts';
@@ -147,7 +148,7 @@ export class RefreshTokenOrigin {
       return await this.#file.read();
     } catch (error) {
       throw missing(
-        `the file ${this.#file.path} cannot be read (${reasonOf(error)}). Put the token there: the file is read again at each attempt, and nothing else takes its place.`,
+        `the file ${shownPath(this.#file.path)} cannot be read (${reasonOf(error)}). Put the token there: the file is read again at each attempt, and nothing else takes its place.`,
       );
     }
   }
@@ -173,6 +174,13 @@ export class RefreshTokenOrigin {
       );
     }
   }
+}
+
+/** Whoever mistakes the one for the other puts the token where the file's name belongs. No usual file has such a name. */
+function shownPath(path: string): string {
+  return /^["']?[\w-]{40,}["']?$/.test(basename(path))
+    ? '(a name that may be the token itself)'
+    : path;
 }
 
 /** A row with another refresh token; all else stays, unless the event service's own tokens came with it. */

@@ -71,7 +71,8 @@ export async function writeDatabase<T>(
   await makeWhereMissing(path);
   // SQLite keeps its journal beside the file itself, as Python does, not beside a link to it.
   return withDatabase(await realpath(path), (database) => {
-    database.exec('BEGIN IMMEDIATE');
+    // What is replaced or removed is a secret: its bytes are not left in free pages (https://sqlite.org/pragma.html#pragma_secure_delete).
+    database.exec('PRAGMA secure_delete = ON; BEGIN IMMEDIATE');
     try {
       if (!hasTokenTable(database)) database.exec(schema);
       const answer = action(database);

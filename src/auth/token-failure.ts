@@ -15,10 +15,10 @@ export interface Failure {
 }
 
 /** HTTP statuses that pass: the list of Globus's own SDK. */
-const passingStatuses: ReadonlySet<number> = new Set([429, 500, 502, 503, 504]);
+export const passingStatuses: ReadonlySet<number> = new Set([429, 500, 502, 503, 504]);
 
 /** Statuses by which a server says that it has not acted. */
-const unservedStatuses: ReadonlySet<number> = new Set([429, 503]);
+export const unservedStatuses: ReadonlySet<number> = new Set([429, 503]);
 
 /** System errors that come before a request is sent. */
 const unsent = /^(ECONNREFUSED|ENOTFOUND|EAI_[A-Z]+|EHOSTUNREACH|ENETUNREACH)$/;

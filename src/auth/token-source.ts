@@ -1,7 +1,8 @@
 /** Access tokens for whoever connects to a broker: cached, renewed in time, one request at a time. */
 import { Diagnostics } from '../diagnostics.ts';
 import { AuthenticationError } from '../errors.ts';
-import { type Environment, requireSecureIssuer } from '../options.ts';
+import { type Environment, type ResolvedAwsIam, requireSecureIssuer } from '../options.ts';
+import { openAwsTokenSource } from './aws-token-source.ts';
 import { GlobusIdentity } from './globus-identity.ts';
 import {
   type AcquiredIdentity,
@@ -41,7 +42,7 @@ export interface TokenModuleAuth {
 }
 
 export interface TokenSourceOptions {
-  readonly auth: GlobusAuth | TokenModuleAuth;
+  readonly auth: GlobusAuth | TokenModuleAuth | ResolvedAwsIam;
   /** Where refreshes and troubles are reported. Default: the diagnostics channel alone. */
   readonly diagnostics?: Diagnostics;
   /** Milliseconds that one token request may take. Default 10,000. */
@@ -90,11 +91,15 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
 
 /** The same for transports and clients, which decide themselves what keeps the process alive: this does not. */
 export function openTokenSource(options: TokenSourceOptions): TokenSource {
-  const diagnostics = options.diagnostics ?? new Diagnostics();
-  if (options.auth.type === 'token') {
-    return new TokenModule(options.auth.module, diagnostics, options.requestTimeoutMs);
+  const { auth, diagnostics = new Diagnostics(), requestTimeoutMs } = options;
+  switch (auth.type) {
+    case 'token':
+      return new TokenModule(auth.module, diagnostics, requestTimeoutMs);
+    case 'aws-iam':
+      return openAwsTokenSource(auth, diagnostics, requestTimeoutMs);
+    default:
+      return new GlobusTokenSource(auth, options, diagnostics);
   }
-  return new GlobusTokenSource(options.auth, options, diagnostics);
 }
 
 class GlobusTokenSource implements TokenSource {

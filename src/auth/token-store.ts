@@ -1,25 +1,15 @@
 /** The token store that the Python SDK keeps too: `~/.diaspora/storage.db`, tables as globus_sdk's SQLiteTokenStorage makes them. */
 import { createHash } from 'node:crypto';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Database } from 'node-sqlite3-wasm';
 import { ConfigurationError } from '../errors.ts';
 import type { Environment } from '../options.ts';
 import { defaultIssuer, eventService } from './globus-service.ts';
 import { hasTokenTable, readDatabase, writeDatabase } from './token-database.ts';
+import { readRow, type StoredTokens, writeRow } from './token-row.ts';
 
-/** One row of the store, with globus_sdk's own field names: `TokenStorageData`. */
-export interface StoredTokens {
-  readonly resource_server: string;
-  /** Subject of who signed in. */
-  readonly identity_id: string | null;
-  readonly scope: string;
-  readonly access_token: string;
-  readonly refresh_token: string | null;
-  /** Seconds since the epoch. */
-  readonly expires_at_seconds: number;
-  readonly token_type: string | null;
-}
+export type { StoredTokens };
 
 /** Which part of the store belongs to whom. */
 export interface TokenStoreOptions {
@@ -38,11 +28,10 @@ export class TokenStore {
 
   constructor({ issuer, oauthClientId, isService, env = process.env }: TokenStoreOptions) {
     this.#env = env;
-    // The Python SDK's names; another issuer's tokens (a local stand-in's) stay apart from the real ones.
+    // The Python SDK's names; another issuer's tokens stay apart from the real ones, unless an environment is named for them.
+    const named = env['DIASPORA_SDK_ENVIRONMENT'] || 'production';
     const environment =
-      issuer === defaultIssuer
-        ? env['DIASPORA_SDK_ENVIRONMENT'] || 'production'
-        : new URL(issuer).host;
+      issuer === defaultIssuer || named !== 'production' ? named : new URL(issuer).host;
     this.#namespace = isService
       ? `clientprofile/${environment}/${oauthClientId}`
       : `user/${environment}`;
@@ -108,6 +97,46 @@ export class TokenStore {
     });
   }
 
+  /** Tokens of every resource server. */
+  async readAll(): Promise<readonly StoredTokens[]> {
+    const rows = await readDatabase(this.path, (database) =>
+      hasTokenTable(database) ? getAll(database, this.#namespace) : [],
+    );
+    return rows ?? [];
+  }
+
+  /** Forgets the tokens of a resource server, and whatever else is kept in its row. */
+  async forget(resourceServer: string): Promise<void> {
+    await this.#remove('namespace = ? AND resource_server = ?', this.#namespace, resourceServer);
+  }
+
+  /** A row for what has no place in those of tokens; null where there is none. */
+  async readKeyRow(name: string): Promise<StoredTokens | null> {
+    return this.#read(this.#namespaceOfKey(name), eventService);
+  }
+
+  /** As `update`, for a row of `readKeyRow`. */
+  async updateKeyRow(
+    name: string,
+    change: (row: StoredTokens | null) => StoredTokens | null,
+  ): Promise<boolean> {
+    return writeDatabase(this.path, (database) =>
+      updateRow(database, this.#namespaceOfKey(name), change),
+    );
+  }
+
+  /** Forgets a row of `readKeyRow`. */
+  async forgetKeyRow(name: string): Promise<void> {
+    await this.#remove('namespace = ?', this.#namespaceOfKey(name));
+  }
+
+  /** Forgets what replaced a refresh token that is not the store's own. */
+  async forgetReplacement(refreshToken: string): Promise<void> {
+    if (!this.isReplaced(refreshToken)) return;
+    await this.#remove('namespace = ?', namespaceOfReplacement(refreshToken));
+    rmSync(this.#markerOf(refreshToken), { force: true });
+  }
+
   /** Whether a replacement was kept for this refresh token, by any process. Loads no SQLite. */
   isReplaced(refreshToken: string): boolean {
     return this.directory !== null && existsSync(this.#markerOf(refreshToken));
@@ -117,6 +146,17 @@ export class TokenStore {
     return readDatabase(this.path, (database) =>
       hasTokenTable(database) ? get(database, namespace, resourceServer) : null,
     );
+  }
+
+  async #remove(where: string, ...values: string[]): Promise<void> {
+    if (!existsSync(this.path)) return;
+    await writeDatabase(this.path, (database) =>
+      database.run(`DELETE FROM token_storage WHERE ${where}`, values),
+    );
+  }
+
+  #namespaceOfKey(name: string): string {
+    return `${this.#namespace}/service-key/${name}`;
   }
 
   #markerOf(refreshToken: string): string {
@@ -144,13 +184,23 @@ function get(database: Database, namespace: string, resourceServer: string): Sto
     [namespace, resourceServer],
   );
   const json = row?.['token_data_json'];
-  return typeof json === 'string' ? readStoredTokens(json) : null;
+  return typeof json === 'string' ? readRow(json, resourceServer) : null;
+}
+
+function getAll(database: Database, namespace: string): StoredTokens[] {
+  const names = database.all('SELECT resource_server FROM token_storage WHERE namespace = ?', [
+    namespace,
+  ]);
+  return names
+    .map(({ resource_server: name }) => get(database, namespace, String(name)))
+    .filter((row) => row !== null);
 }
 
 function put(database: Database, namespace: string, row: StoredTokens): void {
+  const present = get(database, namespace, row.resource_server);
   database.run(
     'REPLACE INTO token_storage(namespace, resource_server, token_data_json) VALUES (?, ?, ?)',
-    [namespace, row.resource_server, JSON.stringify(row)],
+    [namespace, row.resource_server, writeRow(row, present)],
   );
 }
 
@@ -163,28 +213,4 @@ function updateRow(
   if (row === null) return false;
   put(database, namespace, row);
   return true;
-}
-
-function readStoredTokens(json: string): StoredTokens | null {
-  let data: unknown;
-  try {
-    data = JSON.parse(json);
-  } catch {
-    return null;
-  }
-  if (typeof data !== 'object' || data === null) return null;
-  const text = (name: string): string | null => {
-    const value: unknown = Reflect.get(data, name);
-    return typeof value === 'string' ? value : null;
-  };
-  const expiresAt = 'expires_at_seconds' in data ? Number(data.expires_at_seconds) : 0;
-  return {
-    resource_server: text('resource_server') ?? '',
-    identity_id: text('identity_id'),
-    scope: text('scope') ?? '',
-    access_token: text('access_token') ?? '',
-    refresh_token: text('refresh_token'),
-    expires_at_seconds: Number.isFinite(expiresAt) ? expiresAt : 0,
-    token_type: text('token_type'),
-  };
 }

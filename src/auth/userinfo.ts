@@ -1,54 +1,70 @@
 /** Asks Globus Auth who a token belongs to. */
-import { get as httpGet } from 'node:http';
-import { get as httpsGet } from 'node:https';
-import type { Readable } from 'node:stream';
-import { deadline } from '../deadline.ts';
 import type { Environment } from '../options.ts';
-import { agentFor } from './connections.ts';
 import { userinfoPath } from './globus-service.ts';
-import { proxyFor } from './proxy.ts';
+import { sendRequest } from './https-request.ts';
 import { waitedFor } from './waited-for.ts';
 
 /** An answer has some hundred bytes. */
 const answerMaxBytes = 64 * 1024;
 
+/** Who somebody is, by Globus Auth. */
+export interface Userinfo {
+  /** A UUID. */
+  readonly subject: string;
+  /** Such as `scientist@example.org`; null where the token's scopes do not let it be known. */
+  readonly username: string | null;
+  /** Who vouches for that name, such as a university; null likewise. */
+  readonly identityProvider: string | null;
+}
+
+interface AskOptions {
+  readonly env: Environment;
+  readonly timeoutMs: number;
+}
+
 /** Subject of an access token with the scope `openid`; null where Globus Auth does not say, for whatever reason. */
 export async function askUserinfo(
   issuer: string,
   accessToken: string,
-  { env, timeoutMs }: { readonly env: Environment; readonly timeoutMs: number },
+  options: AskOptions,
 ): Promise<string | null> {
-  const url = new URL(userinfoPath, issuer);
-  const agent = agentFor(url, proxyFor(url, env));
-  // Ends the connection, also one that a proxy has not answered: an aborted request would wait for it.
-  const stop = deadline(timeoutMs, () => agent.destroy());
+  const known = await askWhoHolds(issuer, accessToken, options);
+  return known?.subject ?? null;
+}
+
+/** As `askUserinfo`, with what the scopes `profile` and `email` add. */
+export async function askWhoHolds(
+  issuer: string,
+  accessToken: string,
+  { env, timeoutMs }: AskOptions,
+): Promise<Userinfo | null> {
   try {
-    const body = await waitedFor(
-      new Promise<string>((resolve, reject) => {
-        const get = url.protocol === 'https:' ? httpsGet : httpGet;
-        const headers = { authorization: `Bearer ${accessToken}`, accept: 'application/json' };
-        get(url, { headers, agent }, (response) => {
-          if (response.statusCode === 200) readShort(response).then(resolve, reject);
-          else reject(new Error('refused'));
-        }).on('error', reject);
+    const { status, body } = await waitedFor(
+      sendRequest({
+        method: 'GET',
+        url: new URL(userinfoPath, issuer),
+        headers: { authorization: `Bearer ${accessToken}`, accept: 'application/json' },
+        timeoutMs,
+        answerMaxBytes,
+        env,
       }),
     );
-    const claims: unknown = JSON.parse(body);
-    const subject = Object(claims).sub;
-    return typeof subject === 'string' ? subject : null;
+    return status === 200 ? readClaims(JSON.parse(body)) : null;
   } catch {
     return null;
-  } finally {
-    stop();
-    agent.destroy();
   }
 }
 
-async function readShort(stream: Readable): Promise<string> {
-  let body = '';
-  for await (const chunk of stream.setEncoding('utf8')) {
-    body += chunk;
-    if (body.length > answerMaxBytes) throw new Error('too long');
-  }
-  return body;
+function readClaims(claims: unknown): Userinfo | null {
+  const text = (name: string): string | null => {
+    const value: unknown = Object(claims)[name];
+    return typeof value === 'string' && value !== '' ? value : null;
+  };
+  const subject = text('sub');
+  if (subject === null) return null;
+  return {
+    subject,
+    username: text('preferred_username') ?? text('email'),
+    identityProvider: text('identity_provider_display_name'),
+  };
 }

@@ -170,6 +170,45 @@ print(sqlite3.connect(sys.argv[1]).execute("SELECT value FROM sdk_storage_adapte
     expect(await store.read(eventService)).toEqual(row());
   });
 
+  it('keeps fields of others in a row that it replaces, unless it becomes another person’s', async () => {
+    const store = storeAt(temporaryDirectory());
+    await store.write(row({ extra: { secret_key: 'S', own: { deep: [1] } } }));
+    const kept = { secret_key: 'S', own: { deep: [1] } };
+    await store.write(row({ refresh_token: 'new' }));
+    expect(await store.read(eventService)).toEqual(row({ refresh_token: 'new', extra: kept }));
+    await store.update((present) => present && row({ access_token: 'next' }));
+    expect(await store.read(eventService)).toEqual(row({ access_token: 'next', extra: kept }));
+    await store.write(row({ identity_id: null }));
+    expect((await store.read(eventService))?.extra).toEqual(kept);
+    await store.write(row(), row({ resource_server: 'auth.globus.org' }));
+    await store.write(row({ identity_id: 'somebody else' }));
+    expect(await store.read(eventService)).toEqual(row({ identity_id: 'somebody else' }));
+  });
+
+  it('forgets a row, and leaves none of its bytes in the file', async () => {
+    const store = storeAt(temporaryDirectory());
+    const secret = 'secret-that-is-to-be-forgotten';
+    await store.write(row({ refresh_token: secret.repeat(200) }));
+    await store.write(row({ resource_server: 'auth.globus.org', access_token: secret }));
+    await store.updateKeyRow('v1/ann', () => row({ extra: { secret_key: secret } }));
+    await store.updateReplacement('ann', () => row({ refresh_token: secret }));
+    expect((await store.readAll()).map((one) => one.resource_server).sort()).toEqual([
+      eventService,
+      'auth.globus.org',
+    ]);
+    await store.write(row());
+    await store.forget('auth.globus.org');
+    await store.forgetKeyRow('v1/ann');
+    await store.forgetReplacement('ann');
+    expect(await store.readAll()).toEqual([row()]);
+    expect(await store.readKeyRow('v1/ann')).toBeNull();
+    expect(store.isReplaced('ann')).toBe(false);
+    expect(await store.readReplacement('ann')).toBeNull();
+    expect(readFileSync(store.path, 'latin1')).not.toContain('to-be-forgotten');
+    await store.forget('nobody');
+    await storeAt(temporaryDirectory()).forget('nobody');
+  });
+
   it('keeps what replaced a token apart from what Python asks for', async () => {
     const store = storeAt(temporaryDirectory());
     await store.write(row());
@@ -238,9 +277,16 @@ c.execute('COMMIT')`,
       storeAt(home, { env: { DIASPORA_USER_DIR: home, DIASPORA_SDK_ENVIRONMENT: 'local' } })
         .namespace,
     ).toBe('user/local');
-    expect(storeAt(home, { issuer: 'http://127.0.0.1:8080' }).namespace).toBe(
-      'user/127.0.0.1:8080',
-    );
+    const issuer = 'http://127.0.0.1:8080';
+    expect(storeAt(home, { issuer }).namespace).toBe('user/127.0.0.1:8080');
+    // Python asks for the environment alone, whichever Globus Auth is behind it.
+    for (const [named, namespace] of [
+      ['local', 'user/local'],
+      ['production', 'user/127.0.0.1:8080'],
+    ]) {
+      const env = { DIASPORA_USER_DIR: home, DIASPORA_SDK_ENVIRONMENT: named };
+      expect(storeAt(home, { issuer, env }).namespace).toBe(namespace);
+    }
   });
 
   it('says what is missing where there is no home', async () => {

@@ -1,0 +1,172 @@
+/** The service key of one person: stored, asked of the Diaspora service, or made by it. */
+import { reasonOf } from '../auth/failure-reason.ts';
+import { type KeyOwner, readKey, type StoredKey, writeKey } from '../auth/stored-key.ts';
+import type { TokenStore } from '../auth/token-store.ts';
+import { AuthenticationError, ConfigurationError } from '../errors.ts';
+import type { ResolvedDiaspora } from '../options.ts';
+import { keyIn } from './key-answer.ts';
+import { whileMakingKeys } from './key-lock.ts';
+import { readStore } from './read-store.ts';
+import type { ServiceKey } from './service-key.ts';
+import type { ServiceRequests } from './service-requests.ts';
+import { isRowOf, unknownSubject } from './subject.ts';
+
+export interface ServiceKeysOptions {
+  readonly auth: ResolvedDiaspora;
+  readonly requests: ServiceRequests;
+  readonly store: TokenStore;
+  /** Null where it is not known. */
+  readonly subject: () => Promise<string | null>;
+}
+
+/** Each method throws what `ServiceRequests.ask` throws, and that of `unknownSubject`. */
+export class ServiceKeys {
+  readonly #options: ServiceKeysOptions;
+
+  constructor(options: ServiceKeysOptions) {
+    this.#options = options;
+  }
+
+  /** The stored key; null for none. Asks nothing of the service. */
+  async stored(): Promise<ServiceKey | null> {
+    const { store } = this.#options;
+    const subject = await this.#options.subject();
+    const key = await readStore(store, () => readKey(store, this.#owner(subject)));
+    if (key === null) return null;
+    const { secretKey, accessKey, endpoint, createdAt } = key;
+    if (accessKey !== null) {
+      return {
+        version: 'v3',
+        accessKey,
+        secretKey,
+        endpoint: endpoint ?? '',
+        createdAt,
+        fresh: false,
+      };
+    }
+    if (subject === null) throw unknownSubject(this.#options.auth);
+    return { version: 'v1', username: subject, secretKey, endpoint, fresh: false };
+  }
+
+  /** The stored key; where there is none, v3's present one or a new one. */
+  async present(): Promise<ServiceKey> {
+    const stored = await this.stored();
+    if (stored !== null) return stored;
+    if (this.#options.auth.apiVersion === 'v3') return this.ask();
+    return this.#makeScramKey({ unlessStored: true });
+  }
+
+  /** v3's present key, of the service: no other ends by that, and a new one is made only where there is none. */
+  async ask(): Promise<ServiceKey> {
+    const subject = await this.#requireSubject();
+    const purpose = 'to give the access key';
+    return this.#keep(subject, await this.#send('POST', '/api/v3/key', purpose, subject));
+  }
+
+  /** A new key. Earlier ones end. */
+  async create(): Promise<ServiceKey> {
+    if (this.#options.auth.apiVersion === 'v1') return this.#makeScramKey({ unlessStored: false });
+    const { store } = this.#options;
+    const subject = await this.#requireSubject();
+    return whileMakingKeys(store, async () => {
+      await this.#requestEnd(subject);
+      const purpose = 'to make an access key';
+      const key = await this.#send('POST', '/api/v3/key', purpose, subject);
+      // Made since the end of the earlier ones, whoever asked first.
+      return this.#keep(subject, { ...key, fresh: true });
+    });
+  }
+
+  /** Stores a key that was made elsewhere. */
+  async put(key: StoredKey): Promise<ServiceKey> {
+    const { auth, store } = this.#options;
+    const subject =
+      auth.apiVersion === 'v1' ? await this.#requireSubject() : await this.#options.subject();
+    try {
+      await writeKey(store, this.#owner(subject), key);
+    } catch (error) {
+      throw unwritable(store, 'The key could not be kept', error);
+    }
+    const stored = await this.stored();
+    if (stored === null)
+      throw new Error('The token store has forgotten the key that was put into it.');
+    return stored;
+  }
+
+  /**
+   * The service makes a new password each time, and ends the one before: only one process of this machine makes one, and
+   * only where it can be kept. Without that, each process would end the other's at its start.
+   */
+  async #makeScramKey({ unlessStored }: { readonly unlessStored: boolean }): Promise<ServiceKey> {
+    const { store } = this.#options;
+    const subject = await this.#requireSubject();
+    await store.tryWriting().catch((error: unknown) => {
+      throw unwritable(store, 'No key was made, since it could not be kept', error);
+    });
+    return whileMakingKeys(store, async () => {
+      const stored = unlessStored ? await this.stored() : null;
+      if (stored !== null) return stored;
+      return this.#keep(
+        subject,
+        await this.#send('POST', '/v1/create_key', 'to make a key', subject),
+      );
+    });
+  }
+
+  async #requestEnd(subject: string): Promise<void> {
+    await this.#options.requests.ask({
+      method: 'DELETE',
+      path: '/api/v3/key',
+      purpose: 'to end the access key',
+      subject,
+      repeatable: true,
+    });
+  }
+
+  async #send(method: 'POST', path: string, purpose: string, subject: string): Promise<ServiceKey> {
+    // v1 makes another key at each request: a repeat that comes late would end the one that is handed out.
+    const repeatable = path !== '/v1/create_key';
+    const done = await this.#options.requests.ask({ method, path, purpose, subject, repeatable });
+    return keyIn(done, this.#options.auth.apiVersion, subject);
+  }
+
+  /** A store that cannot be written costs v3 a request at the next start; v1 has tried it before. */
+  async #keep(subject: string, key: ServiceKey): Promise<ServiceKey> {
+    const { store } = this.#options;
+    if (store.directory === null) return key;
+    await writeKey(store, this.#owner(subject), storedForm(key)).catch(() => {});
+    return key;
+  }
+
+  #owner(subject: string | null): KeyOwner {
+    const { auth } = this.#options;
+    const { apiVersion } = auth;
+    return { apiVersion, subject, isOwn: (row) => isRowOf(auth, subject, row) };
+  }
+
+  async #requireSubject(): Promise<string> {
+    const subject = await this.#options.subject();
+    if (subject === null) throw unknownSubject(this.#options.auth);
+    return subject;
+  }
+}
+
+function storedForm(key: ServiceKey): StoredKey {
+  const { secretKey } = key;
+  if (key.version === 'v1') {
+    return { secretKey, accessKey: null, endpoint: key.endpoint, createdAt: null };
+  }
+  const { accessKey, endpoint, createdAt } = key;
+  return { secretKey, accessKey, endpoint: endpoint === '' ? null : endpoint, createdAt };
+}
+
+function unwritable(store: TokenStore, what: string, error: unknown): Error {
+  // There is no directory for it: the message says what to set.
+  if (error instanceof ConfigurationError) return error;
+  return new AuthenticationError(
+    'TOKEN_STORE_UNUSABLE',
+    `${what}: the token store ${store.path} cannot be written (${reasonOf(error)}). Make it writable, or name another directory in DIASPORA_USER_DIR.`,
+    false,
+    { cause: error },
+  );
+}
