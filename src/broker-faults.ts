@@ -1,4 +1,6 @@
 /** What the errors of a broker's socket mean to an operator, and what to do, whichever client met them. */
+import { Socket } from 'node:net';
+import { createSecureContext, TLSSocket, type ConnectionOptions as TlsOptions } from 'node:tls';
 import type { DiagnosticCode } from './diagnostics.ts';
 
 /** What went wrong between this client and a broker. */
@@ -49,6 +51,45 @@ export function socketFault(broker: string, code: string, said: string): BrokerF
       code: 'CLIENT_CERTIFICATE_REFUSED',
       message: `${begin(broker)} refused the client's certificate (${code}). Set tls.cert and tls.key, or tls.pfx, to a certificate that the broker trusts.`,
     };
+  }
+  return null;
+}
+
+/** What these options leave unchecked of a broker's certificate, to be said once; null where all is checked. */
+export function uncheckedTls(tls: TlsOptions | null): BrokerFault | null {
+  if (tls?.rejectUnauthorized === false) {
+    return {
+      code: 'TLS_CHECK_OFF',
+      message:
+        'tls.rejectUnauthorized is false: brokers are not checked at all, and whoever is in between can read and change everything. Set tls.ca to the authority that signed their certificates instead.',
+    };
+  }
+  if (tls?.checkServerIdentity) {
+    return {
+      code: 'TLS_CHECK_OFF',
+      message:
+        "tls.checkHostname is false: a broker's name is not compared with its certificate, and whoever has another certificate of the same authority can pass for it. Connect by a name that the certificate holds, or set tls.servername to one.",
+    };
+  }
+  return null;
+}
+
+/**
+ * Why brokers may refuse the client's certificate, as far as it shows that itself: a sentence; null where it does not. Brokers
+ * do not tell one that has expired from one that they do not trust.
+ */
+export function certificateLife(tls: TlsOptions | null, now: number = Date.now()): string | null {
+  if (!tls || (tls.cert === undefined && tls.pfx === undefined)) return null;
+  // The one way in which Node shows the certificate of a PKCS12 file. It connects nowhere.
+  const socket = new TLSSocket(new Socket(), { secureContext: createSecureContext(tls) });
+  const certificate = socket.getX509Certificate();
+  socket.destroy();
+  if (certificate === undefined) return null;
+  const [from, to] = [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)];
+  if (now > to)
+    return `The one that was shown has expired: it was good until ${new Date(to).toISOString()}.`;
+  if (now < from) {
+    return `The one that was shown is not good before ${new Date(from).toISOString()}: check this machine's clock.`;
   }
   return null;
 }

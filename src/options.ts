@@ -3,7 +3,9 @@ import { accessSync, constants, mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import * as zlib from 'node:zlib';
 import { ConfigurationError, systemErrorCode } from './errors.ts';
-import { moduleUrl, nonEmpty, resolveConnection } from './options/connection.ts';
+import { resolveConnection } from './options/connection.ts';
+import { nonEmpty } from './options/environment.ts';
+import { moduleUrl } from './options/module-url.ts';
 import { refusal } from './options/refusal.ts';
 import {
   isTopic,
@@ -21,8 +23,11 @@ import type {
   ResolvedTransport,
 } from './options/types.ts';
 
-export { requireSecureIssuer } from './options/connection.ts';
+export { resolveDiaspora } from './options/auth.ts';
+export { parseBrokers } from './options/brokers.ts';
+export { moduleUrl } from './options/module-url.ts';
 export { isTopic, parseTransportParts } from './options/schema.ts';
+export { requireSecureIssuer, requireSecureUrl } from './options/secure-url.ts';
 export type * from './options/types.ts';
 
 /** Checks the options of a transport and fills in defaults. Throws `ConfigurationError`. */

@@ -4,10 +4,10 @@ import type { EachBatchPayload } from 'kafkajs';
 import { createDiagnostics, type Diagnostics } from '../diagnostics.ts';
 import { DiasporaError } from '../errors.ts';
 import { type ConsumerOptions, resolveConsumer } from '../options.ts';
+import { type Clients, openClients } from './clients.ts';
 import { type ConsumedRecord, recordOf } from './consumed-record.ts';
 import { GroupMember } from './group-member.ts';
 import { Handoff } from './handoff.ts';
-import { createClient } from './kafkajs-client.ts';
 import {
   keyOf,
   type Position,
@@ -16,7 +16,6 @@ import {
   type SeekTarget,
   type TopicPartition,
 } from './positions.ts';
-import { openTokens, type ReaderTokens } from './tokens.ts';
 
 export type { ConsumedRecord } from './consumed-record.ts';
 export type { SeekTarget, TopicPartition } from './positions.ts';
@@ -49,14 +48,18 @@ interface Read {
  * consumer joins again, with growing waits, and reports each as a diagnostic. Emits 'assigned' with the partitions that
  * are this member's, each time that the group has shared them out and it is known where each goes on: what is sent from
  * then on is read. With `autoCommit` that place is committed at once, so that nothing is skipped where `autoOffsetReset` is
- * `'latest'` and the next member begins before anything was read.
+ * `'latest'` and the next member begins before anything was read. Emits 'passed' with a position when all records before it
+ * have been given, also where the last offsets hold none, such as the mark at the end of a transaction.
  */
 export class DiasporaConsumer
-  extends EventEmitter<{ assigned: [partitions: readonly TopicPartition[]] }>
+  extends EventEmitter<{
+    assigned: [partitions: readonly TopicPartition[]];
+    passed: [position: Position];
+  }>
   implements AsyncIterable<ConsumedRecord>, AsyncDisposable
 {
   readonly #diagnostics: Diagnostics;
-  readonly #tokens: ReaderTokens | null;
+  readonly #clients: Clients;
   readonly #member: GroupMember;
   readonly #groupId: string;
   readonly #handoff = new Handoff<Read>();
@@ -78,9 +81,9 @@ export class DiasporaConsumer
     const resolved = resolveConsumer(options);
     this.#groupId = resolved.groupId;
     this.#diagnostics = createDiagnostics(resolved.diagnostics);
-    this.#tokens = openTokens(resolved.auth, this.#diagnostics);
+    this.#clients = openClients(resolved, this.#diagnostics);
     this.#member = new GroupMember({
-      newClient: (events) => createClient(resolved, this.#tokens, events),
+      clients: this.#clients,
       options: resolved,
       diagnostics: this.#diagnostics,
       positions: this.#positions,
@@ -94,7 +97,7 @@ export class DiasporaConsumer
         if (resolved.autoCommit) void this.#commitPast();
       },
       onSuspended: () => this.#handoff.withdraw(),
-      onSignInRefused: () => this.#tokens?.refused(),
+      onSkipped: (position) => this.#passed(position),
       isPaused: (partition) => this.#paused.has(keyOf(partition)),
     });
     this.#autoCommit = resolved.autoCommit
@@ -201,7 +204,7 @@ export class DiasporaConsumer
     this.#closed = true;
     if (!left) this.#reportUncommitted();
     await this.#member.disconnect();
-    await this.#tokens?.close();
+    this.#clients.close();
   }
 
   async #leave(): Promise<void> {
@@ -268,6 +271,13 @@ export class DiasporaConsumer
       if (this.#positions.current(batch) !== progress) return;
       resolveOffset(message.offset);
     }
+    const { topic, partition } = batch;
+    this.#passed({ topic, partition, offset: BigInt(batch.lastOffset()) + 1n });
+  }
+
+  #passed(position: Position): void {
+    // Not from here: what a listener throws is the app's, and not a failure of the membership.
+    if (this.listenerCount('passed') > 0) queueMicrotask(() => this.emit('passed', position));
   }
 
   /** Waits for the iteration to take the record. False when it must not be taken any more. */

@@ -19,6 +19,8 @@ export interface Attempt {
   readonly answered: boolean;
   /** Whether a member of the group was finding out where to go on, and is still a member. Default: false. */
   readonly placing?: boolean;
+  /** What to do where the brokers refuse the sign-in: a sentence. Default: `Check auth.` */
+  readonly remedy?: string;
 }
 
 /** Null where nothing is to be said, since the source of access tokens has said it. */
@@ -68,7 +70,13 @@ function known(error: Error, attempt: Attempt): BrokerFault | null {
   }
   switch (error.name) {
     case 'KafkaJSSASLAuthenticationError':
-      return signInFailure(error);
+      return signInFailure(error, attempt);
+    // kafkajs keeps to itself what the brokers answered.
+    case 'KafkaJSGroupCoordinatorNotFound':
+      return {
+        code: 'READ_DENIED',
+        message: `The brokers do not tell which of them coordinates consumer group ${groupId}: this account may not use it (take a groupId that it may use, or ask for the READ right on this one), or the coordinator is not available just now.`,
+      };
     case 'KafkaJSConnectionError':
       return connectionFailure(error, attempt);
     case 'KafkaJSConnectionClosedError':
@@ -92,7 +100,7 @@ const signInTimedOut = / authentication failed: Request \w+\(key: \d+, version: 
 const signInBroke = / authentication failed: (?:Connection error: (.+)|Not connected)$/;
 
 /** A broker that closes the connection refuses. */
-function signInFailure({ message }: Error): BrokerFault {
+function signInFailure({ message }: Error, { remedy = 'Check auth.' }: Attempt): BrokerFault {
   if (signInTimedOut.test(message)) {
     return {
       code: 'REQUEST_TIMED_OUT',
@@ -110,7 +118,7 @@ function signInFailure({ message }: Error): BrokerFault {
   }
   return {
     code: 'SIGN_IN_REFUSED',
-    message: `The brokers refused the sign-in (${message}). Check auth.`,
+    message: `The brokers refused the sign-in (${message}). ${remedy}`,
   };
 }
 

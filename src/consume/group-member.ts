@@ -1,13 +1,15 @@
 /** One membership of a consumer group after another: a new one is made whenever kafkajs's consumer stops for good, or hangs. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EachBatchPayload } from 'kafkajs';
+import { waitedFor } from '../auth/waited-for.ts';
 import { backOff } from '../back-off.ts';
-import type { BrokerFault } from '../broker-faults.ts';
+import { type BrokerFault, certificateLife } from '../broker-faults.ts';
+import { within } from '../deadline.ts';
 import type { Diagnostics } from '../diagnostics.ts';
 import { DiasporaError } from '../errors.ts';
 import type { ResolvedConsumer } from '../options.ts';
+import type { Clients, NewClient } from './clients.ts';
 import { failureMessage, failureOf } from './failure.ts';
-import type { Client, ClientEvents } from './kafkajs-client.ts';
 import { Membership } from './membership.ts';
 import { Placing } from './placing.ts';
 import type { Position, Positions, SeekTarget, TopicPartition, Unplaced } from './positions.ts';
@@ -15,7 +17,7 @@ import { HangError } from './watch.ts';
 
 export interface GroupMemberOptions {
   /** Each membership has connections of its own. */
-  readonly newClient: (events?: ClientEvents) => Client;
+  readonly clients: Clients;
   readonly options: ResolvedConsumer;
   readonly diagnostics: Diagnostics;
   readonly positions: Positions;
@@ -26,8 +28,8 @@ export interface GroupMemberOptions {
   readonly onRebalancing: () => void;
   /** Nothing that was fetched may be given any more. */
   readonly onSuspended: () => void;
-  /** The brokers refused who signs in. */
-  readonly onSignInRefused: () => void;
+  /** There are no records up to this offset. */
+  readonly onSkipped: (position: Position) => void;
   readonly isPaused: (partition: TopicPartition) => boolean;
 }
 
@@ -177,15 +179,30 @@ export class GroupMember {
 
   #failureOf(error: unknown, placing: boolean): BrokerFault | null {
     const { groupId, topics, tls } = this.#options.options;
-    const attempt = { groupId, topics, encrypted: tls !== null, answered: this.#answered, placing };
-    const failure = failureOf(error, attempt);
-    if (failure?.code === 'SIGN_IN_REFUSED') this.#options.onSignInRefused();
-    return failure;
+    const { clients } = this.#options;
+    const failure = failureOf(error, {
+      groupId,
+      topics,
+      encrypted: tls !== null,
+      answered: this.#answered,
+      placing,
+      remedy: clients.remedy,
+    });
+    if (failure?.code === 'SIGN_IN_REFUSED') clients.refused();
+    if (failure?.code !== 'CLIENT_CERTIFICATE_REFUSED') return failure;
+    const life = certificateLife(tls);
+    return life === null ? failure : { ...failure, message: `${failure.message} ${life}` };
   }
 
   /** One membership, from connecting to whatever ends it. Answers why it ended; never rejects. */
   async #belong(): Promise<unknown> {
-    const { newClient, options, onBatch, onRebalancing } = this.#options;
+    const { options, onBatch, onRebalancing, onSkipped } = this.#options;
+    let newClient: NewClient;
+    try {
+      newClient = await this.#ready();
+    } catch (error) {
+      return error;
+    }
     const membership = new Membership({
       newClient,
       options,
@@ -200,6 +217,7 @@ export class GroupMember {
         onRebalancing();
         this.#suspend();
       },
+      onSkipped,
     });
     await abortOf(this.#closed.signal, membership.over);
     membership.end(new Error('the consumer is closed'));
@@ -207,6 +225,15 @@ export class GroupMember {
     this.#membership = null;
     await membership.leave(this.#disconnected.signal);
     return membership.over.reason;
+  }
+
+  #ready(): Promise<NewClient> {
+    const { clients, options } = this.#options;
+    const timeoutMs = 2 * options.requestTimeoutMs;
+    const late = (): Error => new Error(`nothing to sign in with within ${timeoutMs / 1_000} s`);
+    const { signal } = this.#closed;
+    // What is asked keeps no process alive, unlike kafkajs: one that reads would end before it has begun.
+    return waitedFor(within(clients.ready(), { timeoutMs, late, signal }));
   }
 
   #suspend(): void {

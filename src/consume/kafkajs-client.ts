@@ -1,13 +1,21 @@
 /** kafkajs's client, signed in as the options say. */
 import kafkajs, { type Kafka, type KafkaConfig, type SASLOptions } from 'kafkajs';
-import type { ResolvedAuth, ResolvedConnection } from '../options.ts';
+import type { ResolvedConnection } from '../options.ts';
 import { registerZstd } from './codecs.ts';
 import { Sockets } from './sockets.ts';
 
-/** What a client needs of a source of access tokens. */
-export interface BearerTokens {
-  token(): Promise<{ value: string }>;
-}
+/** How a client signs in. */
+export type ClientSignIn =
+  | {
+      readonly mechanism: 'OAUTHBEARER';
+      /** Asked for at each connection, and at each renewal of its session. */
+      token(): Promise<string>;
+    }
+  | {
+      readonly mechanism: 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
+      readonly username: string;
+      readonly password: string;
+    };
 
 export interface ClientEvents {
   /** A connection is about to be made. */
@@ -34,12 +42,12 @@ const reauthenticationThresholdMs = 2_000;
 
 export function createClient(
   options: ResolvedConnection,
-  tokens: BearerTokens | null,
+  signIn: ClientSignIn | null,
   { onConnecting = () => undefined, onTokenFailed = () => undefined }: ClientEvents = {},
 ): Client {
   registerZstd();
-  const { auth, bootstrapBrokers, clientId, tls, requestTimeoutMs, retry } = options;
-  const sasl = saslOf(auth, tokens, onTokenFailed);
+  const { bootstrapBrokers, clientId, tls, requestTimeoutMs, retry } = options;
+  const sasl = signIn && saslOf(signIn, onTokenFailed);
   const sockets = new Sockets(onConnecting);
   const config: KafkaConfig = {
     clientId,
@@ -61,29 +69,33 @@ export function createClient(
   return { kafka: new kafkajs.Kafka(config), disconnect: () => sockets.destroy() };
 }
 
-function saslOf(
-  auth: ResolvedAuth,
-  tokens: BearerTokens | null,
-  onTokenFailed: (error: unknown) => void,
-): SASLOptions | null {
-  if (tokens) {
-    return {
-      mechanism: 'oauthbearer',
-      oauthBearerProvider: async () => {
-        try {
-          return { value: (await tokens.token()).value };
-        } catch (cause) {
-          onTokenFailed(cause);
-          // Another attempt on the same connection is out of turn: brokers refuse it, and that would hide the cause.
-          const reason = cause instanceof Error ? cause : String(cause);
-          throw Object.assign(new kafkajs.KafkaJSNonRetriableError(reason), { cause });
-        }
-      },
-    };
+function saslOf(signIn: ClientSignIn, onTokenFailed: (error: unknown) => void): SASLOptions {
+  switch (signIn.mechanism) {
+    case 'OAUTHBEARER':
+      return {
+        mechanism: 'oauthbearer',
+        oauthBearerProvider: async () => {
+          try {
+            return { value: await signIn.token() };
+          } catch (cause) {
+            onTokenFailed(cause);
+            // Another attempt on the same connection is out of turn: brokers refuse it, and that would hide the cause.
+            const reason = cause instanceof Error ? cause : String(cause);
+            throw Object.assign(new kafkajs.KafkaJSNonRetriableError(reason), { cause });
+          }
+        },
+      };
+    case 'SCRAM-SHA-256':
+      return { ...accountOf(signIn), mechanism: 'scram-sha-256' };
+    case 'SCRAM-SHA-512':
+      return { ...accountOf(signIn), mechanism: 'scram-sha-512' };
   }
-  if (auth.type !== 'scram') return null;
-  const { username, password } = auth;
-  return auth.mechanism === 'SCRAM-SHA-256'
-    ? { mechanism: 'scram-sha-256', username, password }
-    : { mechanism: 'scram-sha-512', username, password };
 }
+
+const accountOf = ({
+  username,
+  password,
+}: Extract<ClientSignIn, { password: string }>): { username: string; password: string } => ({
+  username,
+  password,
+});

@@ -3,12 +3,13 @@ import { setMaxListeners } from 'node:events';
 import type { Consumer, EachBatchPayload } from 'kafkajs';
 import { within } from '../deadline.ts';
 import type { ResolvedConsumer } from '../options.ts';
-import type { Client, ClientEvents } from './kafkajs-client.ts';
+import type { NewClient } from './clients.ts';
+import type { Client } from './kafkajs-client.ts';
 import type { Position, TopicPartition } from './positions.ts';
 import { rebalanceTimeoutMs, Watch } from './watch.ts';
 
 export interface MembershipOptions {
-  readonly newClient: (events: ClientEvents) => Client;
+  readonly newClient: NewClient;
   readonly options: ResolvedConsumer;
   readonly onBatch: (payload: EachBatchPayload) => Promise<void>;
   /** A broker has answered. */
@@ -17,6 +18,8 @@ export interface MembershipOptions {
   readonly onJoined: (membership: Membership, partitions: readonly TopicPartition[]) => void;
   /** The group is about to share its partitions anew. */
   readonly onRebalancing: () => void;
+  /** There are no records up to this offset: only marks of transactions, or nothing any more. */
+  readonly onSkipped: (position: Position) => void;
 }
 
 /**
@@ -39,9 +42,12 @@ export class Membership {
   #rejoining = false;
   /** Until kafkajs runs; rejects where that fails. */
   readonly joined: Promise<void>;
+  /** For look-ups of this membership: they sign in as it does. */
+  readonly newClient: NewClient;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
+    this.newClient = options.newClient;
     // As many look-ups may wait for its end as the app has sought: Node would warn the app of a leak.
     setMaxListeners(0, this.over);
     const { groupId, retry } = options.options;
@@ -79,7 +85,7 @@ export class Membership {
   }
 
   #listen(): void {
-    const { onJoined, onRebalancing } = this.#options;
+    const { onJoined, onRebalancing, onSkipped } = this.#options;
     this.#consumer.on('consumer.crash', ({ payload }) => this.end(payload.error));
     this.#consumer.on('consumer.commit_offsets', () => {
       this.#commits += 1;
@@ -97,6 +103,12 @@ export class Membership {
       if (this.over.aborted) return;
       this.#rejoining = true;
       onRebalancing();
+    });
+    this.#consumer.on('consumer.end_batch_process', ({ payload }) => {
+      const { topic, partition, batchSize, lastOffset } = payload;
+      // What has records is told by whoever hands them on.
+      if (batchSize > 0 || this.over.aborted) return;
+      onSkipped({ topic, partition, offset: BigInt(lastOffset) + 1n });
     });
     // Where its SyncGroup has failed, kafkajs fetches on with the partitions that it had. As a member of the new generation
     // its heartbeats are answered, so that it would never learn of those that it has now.

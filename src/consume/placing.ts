@@ -3,12 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { backOff } from '../back-off.ts';
 import type { ResolvedConsumer } from '../options.ts';
 import { findOffsets } from './find-offsets.ts';
-import type { Client } from './kafkajs-client.ts';
 import type { Membership } from './membership.ts';
 import type { Found, Positions, TopicPartition, Unplaced } from './positions.ts';
 
 export interface PlacingOptions {
-  readonly newClient: () => Client;
   readonly options: ResolvedConsumer;
   readonly positions: Positions;
   readonly isPaused: (partition: TopicPartition) => boolean;
@@ -28,8 +26,8 @@ export class Placing {
    * wanted any more: one that left the group for it would make all the others stop, too. Never rejects.
    */
   async place(membership: Membership, unplaced: readonly Unplaced[]): Promise<void> {
-    const { newClient, options, positions, onFailure } = this.#options;
-    const { over } = membership;
+    const { options, positions, onFailure } = this.#options;
+    const { newClient, over } = membership;
     const isWanted = (one: Unplaced): boolean => !over.aborted && positions.isUnplaced(one);
     let left = unplaced.filter(isWanted);
     if (left.length > 0) membership.pause(left);

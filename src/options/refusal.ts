@@ -2,7 +2,7 @@
 import { ConfigurationError } from '../errors.ts';
 
 const mayBeSecret =
-  /^(auth|auth\.type|tls)$|refreshToken$|secret|password|passphrase|^tls\.(ca|cert|key|pfx)$/i;
+  /^(auth|auth\.type|tls)$|(refresh|session)Token$|secret|password|passphrase|subject$|^tls\.(ca|cert|key|pfx)$/i;
 
 /** `Option "x" takes this, got that.` A name in capitals is an environment variable; what may be a secret is not shown. */
 export function refusal(option: string, takes: string, got: unknown): ConfigurationError {
@@ -15,10 +15,12 @@ export function refusal(option: string, takes: string, got: unknown): Configurat
       : secret
         ? `a value of type ${got === null ? 'null' : typeof got}`
         : shown(got);
-  const subject = /^[A-Z_]+$/.test(option)
-    ? `Environment variable ${option}`
-    : `Option "${option}"`;
-  return new ConfigurationError(`${subject} takes ${takes}, got ${seen}.`, option);
+  return new ConfigurationError(`${subjectOf(option)} takes ${takes}, got ${seen}.`, option);
+}
+
+/** What a sentence about an option begins with. */
+export function subjectOf(option: string): string {
+  return /^[A-Z_]+$/.test(option) ? `Environment variable ${option}` : `Option "${option}"`;
 }
 
 const isWord = (value: unknown): boolean =>
@@ -33,4 +35,13 @@ export function shown(value: unknown): string {
     return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
   if (Array.isArray(value)) return 'an array';
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
+/** Whether text is so plainly a path that it can be shown. Base64, of which keys are made, has no dots; and a key of its shortest form is longer than this. */
+export function looksLikePath(value: string): boolean {
+  return (
+    value.length <= 200 &&
+    /^[^\r\n]+$/.test(value) &&
+    /^(\.{0,2}[\\/]|~[\\/]|[a-z]:[\\/])|\.(pem|crt|cer|key|der|p12|pfx)$/i.test(value)
+  );
 }

@@ -2,6 +2,8 @@
 import { distance } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { ConfigurationError } from '../errors.ts';
+import { authOptionNames, authSchema, authTypes } from './auth-schema.ts';
+import { check, flag, integer, milliseconds, oneOf, text } from './checks.ts';
 import { refusal, shown } from './refusal.ts';
 import type {
   ConnectionOptions,
@@ -12,57 +14,10 @@ import type {
   TransportOptions,
 } from './types.ts';
 
-/** Each check answers with what the option takes: the message is `Option "x" takes <that>, got <value>.` */
-const check = <T>(takes: string, test: (value: unknown) => boolean): z.ZodCustom<T> =>
-  z.custom<T>(test, { error: takes });
-const text = (takes: string): z.ZodCustom<string> =>
-  check<string>(takes, (value) => typeof value === 'string' && value !== '');
-const flag: z.ZodCustom<boolean> = check<boolean>(
-  'true or false',
-  (value) => typeof value === 'boolean',
-);
-const integer = (min: number, max: number, unit: string): z.ZodCustom<number> =>
-  check<number>(
-    `a whole number${unit} from ${min.toLocaleString('en')} to ${max.toLocaleString('en')}`,
-    (value) => Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max,
-  );
-const milliseconds = (min: number, max: number): z.ZodCustom<number> =>
-  integer(min, max, ' of milliseconds');
-const oneOf = <T extends string | number>(...values: T[]): z.ZodCustom<T> =>
-  check<T>(values.map((value) => JSON.stringify(value)).join(' or '), (value) =>
-    values.some((known) => known === value),
-  );
 /** Kafka's rule (`org.apache.kafka.common.internals.Topic`): 1 to 249 of these characters, not `.` or `..`. */
 export const isTopic = (value: unknown): value is string =>
   typeof value === 'string' && /^[\w.-]{1,249}$/.test(value) && !/^\.{1,2}$/.test(value);
 export const topicTakes = 'a topic name: 1 to 249 letters, digits, dots, hyphens or underscores';
-
-const authSchema = z.discriminatedUnion(
-  'type',
-  [
-    z.strictObject({
-      type: z.literal('globus'),
-      issuer: text('a URL').exactOptional(),
-      refreshToken: check<string>(
-        'a refresh token',
-        (value) => typeof value === 'string' && value.trim() !== '',
-      ).exactOptional(),
-      refreshTokenFile: text('a path').exactOptional(),
-      oauthClientId: text('a client id').exactOptional(),
-      oauthClientSecret: text('a client secret').exactOptional(),
-    }),
-    z.strictObject({
-      type: z.literal('scram'),
-      mechanism: oneOf('SCRAM-SHA-256', 'SCRAM-SHA-512').exactOptional(),
-      username: text('a user name'),
-      password: text('a password'),
-    }),
-    z.strictObject({ type: z.literal('mtls') }),
-    z.strictObject({ type: z.literal('token'), module: text('a module path') }),
-    z.strictObject({ type: z.literal('none') }),
-  ],
-  { error: '{ type: "globus" }, or another type: "scram", "mtls", "token", "none"' },
-);
 
 const tlsObjectSchema = z.strictObject({
   ca: text('PEM text or a path').exactOptional(),
@@ -71,6 +26,7 @@ const tlsObjectSchema = z.strictObject({
   pfx: text('a path').exactOptional(),
   passphrase: text('a passphrase').exactOptional(),
   servername: text('a host name').exactOptional(),
+  checkHostname: flag.exactOptional(),
   rejectUnauthorized: flag.exactOptional(),
 });
 
@@ -202,8 +158,7 @@ function parse<Schema extends z.ZodObject>(schema: Schema, options: unknown): z.
     options,
   );
   // The discriminator's issue points at auth.type; what the option takes is said of auth.
-  if (path === 'auth.type')
-    throw refusal('auth.type', '"globus", "scram", "mtls", "token" or "none"', value);
+  if (path === 'auth.type') throw refusal('auth.type', authTypes, value);
   throw refusal(path, issue?.message ?? 'another value', value);
 }
 
@@ -236,8 +191,7 @@ function knownNames(schema: z.ZodObject, path: readonly string[], options: unkno
   if (path[0] === 'auth') {
     const auth = typeof options === 'object' && options && 'auth' in options ? options.auth : null;
     const type = typeof auth === 'object' && auth && 'type' in auth ? auth.type : null;
-    const branch = authSchema.options.find((option) => option.shape.type.value === type);
-    return Object.keys(branch?.shape ?? {});
+    return authOptionNames(type);
   }
   return Object.keys(schema.shape);
 }

@@ -1,39 +1,8 @@
 /** The options as users write them, and as the package uses them. */
 import type { ConnectionOptions as TlsConnectionOptions } from 'node:tls';
+import type { AuthOptions, ResolvedAuth } from './auth-types.ts';
 
-/** How to sign in to the brokers. */
-export type AuthOptions =
-  | {
-      /** A Globus refresh token buys access tokens, which are the OAUTHBEARER credentials. The default. */
-      type: 'globus';
-      /** Base URL of Globus Auth. Default `DIASPORA_ISSUER`, else `https://auth.globus.org`. Plain HTTP on loopback only. */
-      issuer?: string;
-      /** Default the file; where that is not given either, `DIASPORA_REFRESH`, else the token store. */
-      refreshToken?: string;
-      /** A file that holds the refresh token, read again at each refresh. Default `DIASPORA_REFRESH_FILE`, where `refreshToken` is not given either. */
-      refreshTokenFile?: string;
-      /** OAuth client. Default `DIASPORA_SDK_CLIENT_ID`, else the native app of the event service. */
-      oauthClientId?: string;
-      /** Secret of a confidential client. Default `DIASPORA_SDK_CLIENT_SECRET`, else none. */
-      oauthClientSecret?: string;
-    }
-  | {
-      type: 'scram';
-      /** Default `SCRAM-SHA-512`. */
-      mechanism?: 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
-      username: string;
-      password: string;
-    }
-  | {
-      /** Mutual TLS: `tls.cert` and `tls.key`, or `tls.pfx`, say who connects. */
-      type: 'mtls';
-    }
-  | {
-      /** A module whose default export answers an access token, or `{ value, expiresAt }` with milliseconds since the epoch. */
-      type: 'token';
-      module: string;
-    }
-  | { type: 'none' };
+export type * from './auth-types.ts';
 
 /** TLS to the brokers. Each of `ca`, `cert` and `key` is PEM text or a path; `pfx` is a path. */
 export interface TlsOptions {
@@ -42,9 +11,12 @@ export interface TlsOptions {
   cert?: string;
   key?: string;
   pfx?: string;
+  /** Of `key` or `pfx`. Default `DIASPORA_TLS_PASSPHRASE`. */
   passphrase?: string;
   /** Name to check the broker's certificate against. Default: the host that is connected to. */
   servername?: string;
+  /** Default true. False takes a trusted certificate of any name: whoever has one of the same authority can pass for the broker. */
+  checkHostname?: boolean;
   /** Default true. False accepts any certificate: whoever is in between reads everything. */
   rejectUnauthorized?: boolean;
 }
@@ -59,7 +31,7 @@ export interface RetryOptions {
 
 /** Reaching the brokers and signing in. */
 export interface ConnectionOptions {
-  /** `host:port`, several by comma or as an array. Default `DIASPORA_BOOTSTRAP`. */
+  /** `host:port`, several by comma or as an array. Default `DIASPORA_BOOTSTRAP`; where `auth.type` is `diaspora`, the service key says it. */
   bootstrapBrokers?: string | readonly string[];
   /** Name of this client, as brokers log it. Default `diaspora-logger`. */
   clientId?: string;
@@ -141,29 +113,9 @@ export interface ConsumerOptions extends ConnectionOptions {
   autoCommitIntervalMs?: number;
 }
 
-/** How to sign in, with defaults and environment filled in. */
-export type ResolvedAuth =
-  | {
-      readonly type: 'globus';
-      readonly issuer: string;
-      readonly refreshToken?: string;
-      readonly refreshTokenFrom: 'option' | 'environment';
-      readonly refreshTokenFile?: string;
-      readonly oauthClientId: string;
-      readonly oauthClientSecret?: string;
-    }
-  | {
-      readonly type: 'scram';
-      readonly mechanism: 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
-      readonly username: string;
-      readonly password: string;
-    }
-  | { readonly type: 'mtls' }
-  | { readonly type: 'token'; readonly module: string }
-  | { readonly type: 'none' };
-
 /** `ConnectionOptions`, checked and complete. */
 export interface ResolvedConnection {
+  /** Empty only where `auth.type` is `diaspora`: then the key's `endpoint` says it. */
   readonly bootstrapBrokers: readonly { readonly host: string; readonly port: number }[];
   readonly clientId: string;
   readonly auth: ResolvedAuth;

@@ -1,19 +1,18 @@
-/** From checked options to a cluster, and to a shipper for one topic: who signs in, and how. */
-import { openTokenSource, type TokenSource } from '../auth/token-source.ts';
+/** From checked options to a cluster, and to a shipper for one topic. */
+import { uncheckedTls } from '../broker-faults.ts';
 import { Shipper } from '../delivery/shipper.ts';
 import type { Diagnostics } from '../diagnostics.ts';
-import type { ResolvedAuth, ResolvedConnection, ResolvedTransport } from '../options.ts';
-import { Cluster, type SignIn } from '../wire/cluster.ts';
+import type { ResolvedConnection, ResolvedTransport } from '../options.ts';
+import { openBrokerAccess } from '../services/broker-sign-in.ts';
+import { Cluster } from '../wire/cluster.ts';
 import { KafkaDriver } from './driver.ts';
 
 /** A cluster with all that lives and ends with it. */
 export interface ClusterConnection {
   readonly cluster: Cluster;
-  /** Null where sign-in takes no token. */
-  readonly tokenSource: TokenSource | null;
   /** Who is signed in, for messages; null where only the broker knows. */
   principal(): string | null;
-  /** Ends all connections and the token source. */
+  /** Ends all connections, and the source of what they sign in with. */
   close(): Promise<void>;
 }
 
@@ -22,32 +21,31 @@ export function openCluster(
   options: ResolvedConnection,
   diagnostics: Diagnostics,
 ): ClusterConnection {
-  const { auth, bootstrapBrokers, clientId, tls, requestTimeoutMs } = options;
-  const tokenSource =
-    auth.type === 'globus' || auth.type === 'token' ? openTokenSource({ auth, diagnostics }) : null;
+  const { clientId, tls, requestTimeoutMs } = options;
+  const access = openBrokerAccess(options, diagnostics);
   let cluster: Cluster;
   try {
-    const signIn = signInFor(auth, tokenSource);
     cluster = new Cluster({
-      bootstrapBrokers,
+      bootstrapBrokers: () => access.bootstrapBrokers(),
       clientId,
       tls,
-      signIn,
+      signIn: access.signIn,
       requestTimeoutMs,
       diagnostics,
     });
   } catch (error) {
-    // A certificate that cannot be used: nobody else knows of the token source.
-    tokenSource?.close();
+    // A certificate that cannot be used: nobody else knows of what was opened.
+    access.close();
     throw error;
   }
+  const unchecked = uncheckedTls(tls);
+  if (unchecked) diagnostics.emit(unchecked.code, unchecked.message);
   return {
     cluster,
-    tokenSource,
-    principal: () => (auth.type === 'scram' ? auth.username : null),
+    principal: () => access.principal(),
     async close() {
       await cluster.close();
-      tokenSource?.close();
+      access.close();
     },
   };
 }
@@ -59,15 +57,4 @@ export function openShipper(options: ResolvedTransport, diagnostics: Diagnostics
   const settings = { topic, acks, compression, requestTimeoutMs };
   const driver = new KafkaDriver({ cluster, principal, onClose: close, ...settings });
   return new Shipper({ ...options, driver, diagnostics });
-}
-
-function signInFor(auth: ResolvedAuth, tokenSource: TokenSource | null): SignIn | null {
-  if (tokenSource) {
-    return {
-      mechanism: 'OAUTHBEARER',
-      token: () => tokenSource.token(),
-      refused: (value) => tokenSource.refused(value),
-    };
-  }
-  return auth.type === 'scram' ? auth : null;
 }

@@ -1,6 +1,8 @@
 /** The brokers of one cluster: one connection each, made when it is needed, and where topics are led. */
 import { performance } from 'node:perf_hooks';
 import { createSecureContext, type ConnectionOptions as TlsOptions } from 'node:tls';
+import { certificateLife } from '../broker-faults.ts';
+import { within } from '../deadline.ts';
 import { type DiagnosticCode, type Diagnostics, diagnosticCodes } from '../diagnostics.ts';
 import {
   AuthenticationError,
@@ -22,8 +24,11 @@ export type { BrokerAddress } from './broker-address.ts';
 export type { SignIn } from './sign-in.ts';
 
 export interface ClusterOptions {
-  /** Any of the cluster's brokers, or what stands in front of them. Tried all at once. */
-  readonly bootstrapBrokers: readonly BrokerAddress[];
+  /**
+   * Any of the cluster's brokers, or what stands in front of them. Tried all at once. A function is asked each time that
+   * no connection is left; what it rejects with is what the request rejects with.
+   */
+  readonly bootstrapBrokers: readonly BrokerAddress[] | (() => Promise<readonly BrokerAddress[]>);
   /** Name of this client, as brokers log it. */
   readonly clientId: string;
   /** Null: plain TCP. The server name is `tls.servername`, else the host, unless that is an address. */
@@ -31,7 +36,7 @@ export interface ClusterOptions {
   readonly signIn: SignIn | null;
   /** Deadline of a request that gives none, in milliseconds. */
   readonly requestTimeoutMs: number;
-  /** Deadline of each of token, TCP, TLS and sign-in, in milliseconds. Default 10,000. */
+  /** Deadline of each of bootstrap brokers, token, TCP, TLS and sign-in, in milliseconds. Default 10,000. */
   readonly connectTimeoutMs?: number;
   readonly diagnostics: Diagnostics;
 }
@@ -69,16 +74,19 @@ interface Slot {
 export class Cluster {
   readonly #options: ClusterOptions;
   readonly #tls: TlsOptions | null;
+  readonly #connectTimeoutMs: number;
   readonly #sockets = new OpenSockets();
   readonly #failures = new LastingFailures();
   readonly #slots = new Map<string, Slot>();
+  #bootstrap: readonly BrokerAddress[] = [];
   #brokers: ReadonlyMap<number, BrokerAddress> = new Map();
   #race: Promise<Connection> | null = null;
-  #ended = false;
+  readonly #closing = new AbortController();
 
   /** Throws `ConfigurationError` where certificate or key cannot be used. */
   constructor(options: ClusterOptions) {
     this.#options = options;
+    this.#connectTimeoutMs = options.connectTimeoutMs ?? 10_000;
     this.#tls = options.tls === null ? null : withContext(options.tls);
   }
 
@@ -99,7 +107,9 @@ export class Cluster {
     const found = reply.topics.find(({ name }) => name === topic);
     if (found === undefined) throw brokerError(3, `Topic ${topic} is missing from the metadata`);
     if (found.errorCode !== 0) throw brokerError(found.errorCode, `Metadata of topic ${topic}`);
-    const partitions = found.partitions.toSorted((a, b) => a.id - b.id);
+    const partitions = found.partitions
+      .map(({ id, leader }) => ({ id, leader }))
+      .toSorted((a, b) => a.id - b.id);
     // Partitions are numbered from 0 without gaps: records given to one that is not there would wait for ever.
     if (partitions.some(({ id }, index) => id !== index)) {
       throw brokerError(5, `Metadata of topic ${topic} leaves partitions out`);
@@ -127,7 +137,7 @@ export class Cluster {
 
   /** Destroys every connection and resolves when all are gone. Outstanding requests reject. */
   async close(): Promise<void> {
-    this.#ended = true;
+    this.#closing.abort();
     for (const slot of this.#slots.values()) {
       slot.abort.abort();
       slot.connection?.destroy();
@@ -160,6 +170,7 @@ export class Cluster {
   }
 
   async #first(): Promise<Connection> {
+    this.#bootstrap = await this.#askBootstrap();
     const slots = this.#candidates().map((address) => this.#slot(address));
     try {
       const winner = await Promise.any(slots.map(({ opening }) => opening));
@@ -172,12 +183,28 @@ export class Cluster {
       return winner;
     } catch (error) {
       const errors: unknown[] = error instanceof AggregateError ? error.errors : [error];
-      if (this.#ended) throw closedError();
+      if (this.#closing.signal.aborted) throw closedError();
       slots.forEach((slot, index) => {
         if (!slot.named) this.#report(errors[index], slot);
       });
       throw mostTelling(errors);
     }
+  }
+
+  async #askBootstrap(): Promise<readonly BrokerAddress[]> {
+    const { bootstrapBrokers, diagnostics } = this.#options;
+    if (typeof bootstrapBrokers !== 'function') return bootstrapBrokers;
+    const timeoutMs = this.#connectTimeoutMs;
+    return within(bootstrapBrokers(), {
+      timeoutMs,
+      late: () => {
+        const message = `Nobody has told within ${timeoutMs} ms where the brokers are. Check the network and the Diaspora service, or set bootstrapBrokers.`;
+        diagnostics.emit('SERVICE_UNAVAILABLE', message);
+        return new AuthenticationError('SERVICE_UNAVAILABLE', message, true);
+      },
+      signal: this.#closing.signal,
+      aborted: closedError,
+    });
   }
 
   #slot(address: BrokerAddress): Slot {
@@ -198,7 +225,7 @@ export class Cluster {
         },
         (error: unknown) => {
           this.#forget(slot);
-          if (slot.named && !this.#ended) this.#report(error, slot);
+          if (slot.named && !this.#closing.signal.aborted) this.#report(error, slot);
           throw error;
         },
       ),
@@ -212,15 +239,15 @@ export class Cluster {
   }
 
   async #open(address: BrokerAddress, signal: AbortSignal): Promise<Connection> {
-    if (this.#ended) throw closedError();
-    const { clientId, signIn, connectTimeoutMs = 10_000, diagnostics } = this.#options;
+    if (this.#closing.signal.aborted) throw closedError();
+    const { clientId, signIn, diagnostics } = this.#options;
     let ready = false;
     const { connection, protection } = await openConnection({
       broker: address,
       clientId,
       tls: this.#tls,
       signIn,
-      timeoutMs: connectTimeoutMs,
+      timeoutMs: this.#connectTimeoutMs,
       sockets: this.#sockets,
       signal,
       // Until it is ready its failures are thrown, and said by whoever waits for it.
@@ -230,6 +257,8 @@ export class Cluster {
         }
       },
       announce: (...event) => diagnostics.emit(...event),
+    }).catch((error: unknown) => {
+      throw this.#explained(error);
     });
     if (signal.aborted) {
       connection.destroy();
@@ -243,6 +272,16 @@ export class Cluster {
       { ...address },
     );
     return connection;
+  }
+
+  /** What a broker says of the client's certificate, with what that shows itself. */
+  #explained(error: unknown): unknown {
+    if (!(error instanceof ConnectionError)) return error;
+    if (error.code !== 'CLIENT_CERTIFICATE_REFUSED') return error;
+    const life = certificateLife(this.#options.tls);
+    if (life === null) return error;
+    const { code, message, sent, cause } = error;
+    return new ConnectionError(code, `${message} ${life}`, sent, { cause });
   }
 
   #forget(slot: Slot): void {
@@ -264,16 +303,14 @@ export class Cluster {
       .toSorted((a, b) => a.rank - b.rank)
       .slice(0, knownBrokersTried)
       .map(({ address }) => address);
-    const all = [...this.#options.bootstrapBrokers, ...known];
+    const all = [...this.#bootstrap, ...known];
     return [...new Map(all.map((address) => [addressText(address), address])).values()];
   }
 
   #learn({ brokers }: MetadataReply): void {
     if (brokers.length === 0) return;
     this.#brokers = new Map(brokers.map(({ id, host, port }) => [id, { host, port }]));
-    const known = new Set(
-      [...this.#options.bootstrapBrokers, ...this.#brokers.values()].map(addressText),
-    );
+    const known = new Set([...this.#bootstrap, ...this.#brokers.values()].map(addressText));
     for (const [key, { connection }] of this.#slots) {
       if (!known.has(key)) connection?.retire();
     }

@@ -1,4 +1,4 @@
-/** Gets what the next sign-in shows: a token source that hangs or throws must hang and break nothing. */
+/** Gets what the next sign-in shows: a source that hangs or throws must hang and break nothing. */
 
 import { within } from '../deadline.ts';
 import type { DiagnosticCode } from '../diagnostics.ts';
@@ -12,31 +12,41 @@ export type Report = (code: DiagnosticCode, message: string) => void;
 export async function credentialsFor(
   signIn: SignIn,
   options: {
-    /** Milliseconds that a token may take. */
+    /** Milliseconds that it may take. */
     readonly timeoutMs: number;
     readonly signal: AbortSignal;
     readonly aborted: () => Error;
     readonly report: Report;
   },
 ): Promise<Credentials> {
-  if (signIn.mechanism !== 'OAUTHBEARER') return signIn;
   const { timeoutMs, report } = options;
+  const what = signIn.mechanism === 'OAUTHBEARER' ? 'token' : 'password';
+  const code = what === 'token' ? 'TOKEN_ENDPOINT_UNAVAILABLE' : 'SERVICE_UNAVAILABLE';
   const failed = (message: string): AuthenticationError => {
-    report('TOKEN_ENDPOINT_UNAVAILABLE', message);
-    return new AuthenticationError('TOKEN_ENDPOINT_UNAVAILABLE', message, true);
+    report(code, message);
+    return new AuthenticationError(code, message, true);
   };
   // A source that throws before it makes its promise is no exception.
-  const asked = (async () => signIn.token())();
+  const asked = (async () => ask(signIn))();
   try {
-    const { value } = await within(asked, {
+    return await within(asked, {
       ...options,
-      late: () => failed(`No access token came within ${timeoutMs} ms. Check the token source.`),
+      late: () => failed(`No ${what} came within ${timeoutMs} ms. Check the ${what} source.`),
     });
-    return { mechanism: 'OAUTHBEARER', token: value };
   } catch (error) {
     // The package's own source has said what is wrong.
     if (error instanceof DiasporaError) throw error;
     const why = error instanceof Error ? error.message : String(error);
-    throw failed(`The token source failed: ${why}. Check the token source.`);
+    throw failed(`The ${what} source failed: ${why}. Check the ${what} source.`);
   }
+}
+
+async function ask(signIn: SignIn): Promise<Credentials> {
+  const { mechanism, remedy } = signIn;
+  if (mechanism === 'OAUTHBEARER') {
+    const { value } = await signIn.token();
+    return { mechanism, token: value, remedy };
+  }
+  const { username, password } = await signIn.account();
+  return { mechanism, username, password, remedy };
 }

@@ -1,7 +1,7 @@
 /** From an address to a connection that is ready for requests: TCP, TLS, versions, sign-in. */
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import type { Diagnostics } from '../diagnostics.ts';
-import { AuthenticationError, ConnectionError } from '../errors.ts';
+import { ConnectionError } from '../errors.ts';
 import type { BrokerAddress } from './broker-address.ts';
 import { connectionError, givenUp } from './connect-failure.ts';
 import { Connection, type ReportConnection } from './connection.ts';
@@ -9,7 +9,7 @@ import { credentialsFor } from './credentials.ts';
 import { openSocket, protection } from './open-socket.ts';
 import type { OpenSockets } from './open-sockets.ts';
 import { Session } from './session.ts';
-import { type Credentials, type SignIn, signIn } from './sign-in.ts';
+import { type Credentials, CredentialsRefused, type SignIn, secretOf, signIn } from './sign-in.ts';
 
 export interface OpenConnectionOptions {
   readonly broker: BrokerAddress;
@@ -33,7 +33,7 @@ export interface Opened {
 }
 
 /**
- * Throws `ConnectionError` and `AuthenticationError`. A refused token is tried once more with a new
+ * Throws `ConnectionError` and `AuthenticationError`. A refused token or password is tried once more with another
  * one, on a new connection, since brokers close the one that failed.
  */
 export async function openConnection(options: OpenConnectionOptions): Promise<Opened> {
@@ -41,14 +41,14 @@ export async function openConnection(options: OpenConnectionOptions): Promise<Op
   const aborted = (): Error => connectionError(givenUp(broker), false);
   const tokenOptions = { timeoutMs, signal, aborted, report: announce };
   if (how === null) return openWith(options, null);
-  // The token first: a slow source must not leave sockets waiting.
+  // Token or password first: a slow source must not leave sockets waiting.
   const credentials = await credentialsFor(how, tokenOptions);
   try {
     return await openWith(options, credentials);
   } catch (error) {
-    if (!isTokenRefused(error) || credentials.mechanism !== 'OAUTHBEARER') throw error;
+    if (!(error instanceof CredentialsRefused)) throw error;
     const other = await credentialsFor(how, tokenOptions);
-    if (other.mechanism !== 'OAUTHBEARER' || other.token === credentials.token) throw error;
+    if (secretOf(other) === secretOf(credentials)) throw error;
     return openWith(options, other);
   }
 }
@@ -80,8 +80,8 @@ async function openWith(
     return { connection, protection: protection(socket) };
   } catch (error) {
     connection.destroy();
-    if (isTokenRefused(error) && credentials?.mechanism === 'OAUTHBEARER') {
-      if (how?.mechanism === 'OAUTHBEARER') how.refused(credentials.token);
+    if (error instanceof CredentialsRefused && credentials !== null) {
+      how?.refused(secretOf(credentials));
     }
     throw unsent(error);
   } finally {
@@ -93,8 +93,4 @@ async function openWith(
 function unsent(error: unknown): unknown {
   if (!(error instanceof ConnectionError) || !error.sent) return error;
   return new ConnectionError(error.code, error.message, false, { cause: error.cause });
-}
-
-function isTokenRefused(error: unknown): boolean {
-  return error instanceof AuthenticationError && error.code === 'TOKEN_REFUSED_BY_BROKER';
 }

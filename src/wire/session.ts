@@ -4,7 +4,14 @@ import { AuthenticationError, DiasporaError } from '../errors.ts';
 import { connectionError, givenUp } from './connect-failure.ts';
 import type { Connection } from './connection.ts';
 import { credentialsFor, type Report } from './credentials.ts';
-import { type Credentials, type SessionLife, type SignIn, signIn } from './sign-in.ts';
+import {
+  type Credentials,
+  CredentialsRefused,
+  type SessionLife,
+  type SignIn,
+  secretOf,
+  signIn,
+} from './sign-in.ts';
 
 /** Share of a session's life after which it is renewed: as Kafka's own clients do. */
 const renewAt = 0.8;
@@ -18,13 +25,13 @@ const longestTimerMs = 2 ** 31 - 1;
 export interface SessionOptions {
   readonly connection: Connection;
   readonly signIn: SignIn;
-  /** Deadline of a token, and again of the sign-in, in milliseconds. */
+  /** Deadline of token or password, and again of the sign-in, in milliseconds. */
   readonly timeoutMs: number;
   readonly report: Report;
 }
 
 /**
- * Renews a session that is in use at 80 % of its life. The token is fetched first, while requests go
+ * Renews a session that is in use at 80 % of its life. The token or password is fetched first, while requests go
  * on; only the exchange itself holds them. A session that nobody uses is left to end with its
  * connection: the next request makes a new one.
  */
@@ -110,17 +117,13 @@ export class Session {
   }
 
   async #signIn(credentials: Credentials, timeoutMs: number): Promise<SessionLife> {
-    const { connection, signIn: how, report } = this.#options;
+    const { connection, signIn: how } = this.#options;
     try {
       return await signIn(connection, credentials, timeoutMs);
     } catch (error) {
       if (!(error instanceof AuthenticationError)) throw error;
-      if (credentials.mechanism === 'OAUTHBEARER' && how.mechanism === 'OAUTHBEARER') {
-        how.refused(credentials.token);
-      } else {
-        report('SIGN_IN_REFUSED', error.message);
-      }
-      // The next connection tells whether new credentials help.
+      if (error instanceof CredentialsRefused) how.refused(secretOf(credentials));
+      // The next connection tells whether new credentials help, and says it where they do not.
       throw connectionError(
         { code: 'CONNECTION_LOST', message: error.message, cause: error },
         false,

@@ -11,25 +11,42 @@ import { ScramError, ScramExchange, type ScramMechanism } from './scram.ts';
 /** What each message of a sign-in gets at least, in milliseconds, however long this process was held up before it. */
 const leastMs = 1_000;
 
-/** How to sign in. A token is asked for at each sign-in. */
+/** How to sign in. Token or account are asked for at each sign-in; that may take its time or reject: neither hurts a session that still runs. */
 export type SignIn =
-  | {
+  | (SignInCommon & {
       readonly mechanism: 'OAUTHBEARER';
-      /** May take its time or reject: neither hurts a session that still runs. `expiresAt` in milliseconds since the epoch. */
+      /** `expiresAt` in milliseconds since the epoch. */
       token(): Promise<{ value: string; expiresAt: number }>;
-      /** The broker refused this token: the next one should be another. */
-      refused(value: string): void;
-    }
+    })
+  | (SignInCommon & {
+      readonly mechanism: 'PLAIN' | ScramMechanism;
+      account(): Promise<{ username: string; password: string }>;
+    });
+
+interface SignInCommon {
+  /** The broker refused this token or password: the next one should be another, where there is any. */
+  refused(secret: string): void;
+  /** A sentence for where the broker refuses: what to do. */
+  readonly remedy: string;
+}
+
+/** What one sign-in shows to the broker. */
+export type Credentials =
+  | { readonly mechanism: 'OAUTHBEARER'; readonly token: string; readonly remedy: string }
   | {
       readonly mechanism: 'PLAIN' | ScramMechanism;
       readonly username: string;
       readonly password: string;
+      readonly remedy: string;
     };
 
-/** What one sign-in shows to the broker. */
-export type Credentials =
-  | { readonly mechanism: 'OAUTHBEARER'; readonly token: string }
-  | Exclude<SignIn, { mechanism: 'OAUTHBEARER' }>;
+/** The broker does not take what it was shown. Another token or password may do. */
+export class CredentialsRefused extends AuthenticationError {}
+
+/** Token or password. */
+export function secretOf(credentials: Credentials): string {
+  return credentials.mechanism === 'OAUTHBEARER' ? credentials.token : credentials.password;
+}
 
 /** What a sign-in needs of a connection. */
 export interface SignInConnection {
@@ -49,8 +66,9 @@ export interface SessionLife {
 }
 
 /**
- * Signs in within about `timeoutMs` milliseconds. Throws `AuthenticationError` where the broker refuses
- * (`TOKEN_REFUSED_BY_BROKER` for a token, else `SIGN_IN_REFUSED`), and `ConnectionError`.
+ * Signs in within about `timeoutMs` milliseconds. Throws `CredentialsRefused` where the broker refuses them
+ * (`TOKEN_REFUSED_BY_BROKER` for a token, else `SIGN_IN_REFUSED`), another `AuthenticationError` where it refuses the
+ * mechanism, and `ConnectionError`.
  */
 export async function signIn(
   connection: SignInConnection,
@@ -70,9 +88,10 @@ export async function signIn(
   if (handshake.errorCode !== 0) {
     const { code } = brokerErrorInfo(handshake.errorCode);
     const offered = handshake.mechanisms.join(', ') || 'none';
-    throw refusal(
+    throw new AuthenticationError(
       'SIGN_IN_REFUSED',
       `Broker ${addressText(broker)} does not take ${mechanism} (${code}); it offers: ${offered}. Set auth to one of these, or use the port that takes ${mechanism}.`,
+      false,
     );
   }
 
@@ -131,22 +150,15 @@ function refused(
   broker: BrokerAddress,
   credentials: Credentials,
   said: string,
-): AuthenticationError {
+): CredentialsRefused {
   const name = addressText(broker);
-  if (credentials.mechanism === 'OAUTHBEARER') {
-    return refusal(
-      'TOKEN_REFUSED_BY_BROKER',
-      `Broker ${name} refused the access token: ${without(credentials.token, said)}. Check that the token is for this cluster, and that its identity may use it.`,
-    );
-  }
-  return refusal(
-    'SIGN_IN_REFUSED',
-    `Broker ${name} refused ${credentials.mechanism} sign-in of user ${JSON.stringify(credentials.username)}: ${without(credentials.password, said)}. Check auth.username and auth.password.`,
-  );
-}
-
-function refusal(code: string, message: string): AuthenticationError {
-  return new AuthenticationError(code, message, false);
+  const { mechanism, remedy } = credentials;
+  const why = without(secretOf(credentials), said);
+  const [code, what] =
+    mechanism === 'OAUTHBEARER'
+      ? ['TOKEN_REFUSED_BY_BROKER', 'the access token']
+      : ['SIGN_IN_REFUSED', `${mechanism} sign-in of user ${JSON.stringify(credentials.username)}`];
+  return new CredentialsRefused(code, `Broker ${name} refused ${what}: ${why}. ${remedy}`, false);
 }
 
 /** What a broker says, on one line, without the secret in case it repeats it. */

@@ -73,6 +73,7 @@ function bearer(next: (asked: number) => string | Promise<string> = () => access
     refused(value: string) {
       source.refusals.push(value);
     },
+    remedy: '',
   };
   return source;
 }
@@ -96,8 +97,12 @@ async function newProducerId(cluster: Cluster, leader: number | null) {
 
 const scram = (mechanism: 'SCRAM-SHA-256' | 'SCRAM-SHA-512', password?: string): SignIn => ({
   mechanism,
-  username: stack.scramUser.username,
-  password: password ?? stack.scramUser.password,
+  account: async () => ({
+    username: stack.scramUser.username,
+    password: password ?? stack.scramUser.password,
+  }),
+  refused: () => {},
+  remedy: '',
 });
 
 describe('the wire, on a real broker', () => {

@@ -19,8 +19,14 @@ export interface MetadataReply {
     readonly name: string | null;
     /** Null before version 10. */
     readonly topicId: string | null;
-    /** `leader` is null while the partition has none. */
-    readonly partitions: readonly { readonly id: number; readonly leader: number | null }[];
+    readonly partitions: readonly {
+      readonly id: number;
+      /** Null while the partition has none. */
+      readonly leader: number | null;
+      /** Ids of the brokers that hold a copy, and of those whose copy is up to date. */
+      readonly replicas: readonly number[];
+      readonly inSync: readonly number[];
+    }[];
   }[];
 }
 
@@ -69,13 +75,15 @@ export const metadata: Api<MetadataBody, MetadataReply> = {
   throttleMs: ({ throttleMs }) => throttleMs,
 };
 
-function decodePartition(reader: Reader): { id: number; leader: number | null } {
+function decodePartition(reader: Reader): MetadataReply['topics'][number]['partitions'][number] {
   // The partition's own error code says no more than the missing leader, or speaks of replicas only.
   reader.int16();
   const id = reader.int32();
   const leader = reader.int32();
   reader.int32(); // leader_epoch
-  for (let list = 0; list < 3; list += 1) reader.array(() => reader.int32()); // replicas, in sync, offline
+  const replicas = reader.array(() => reader.int32());
+  const inSync = reader.array(() => reader.int32());
+  reader.array(() => reader.int32()); // offline_replicas
   reader.tags();
-  return { id, leader: leader < 0 ? null : leader };
+  return { id, leader: leader < 0 ? null : leader, replicas, inSync };
 }

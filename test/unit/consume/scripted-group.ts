@@ -70,7 +70,12 @@ export class ScriptedGroup {
   async fetched(partition: number, messages: readonly Message[]): Promise<string[]> {
     const resolved: string[] = [];
     const payload = {
-      batch: { topic, partition, messages: messages.map(messageOf) },
+      batch: {
+        topic,
+        partition,
+        messages: messages.map(messageOf),
+        lastOffset: () => String(messages.at(-1)?.offset ?? -1),
+      },
       resolveOffset: (offset: string) => void resolved.push(offset),
       heartbeat: async () => {
         await this.onHeartbeat();

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { BrokerError } from '../../../src/errors.ts';
+import { AuthenticationError, BrokerError } from '../../../src/errors.ts';
 import { initProducerId } from '../../../src/wire/requests/init-producer-id.ts';
 import { broker, cleanUpAfter, clusterOf, failure } from './cluster-fixture.ts';
 import { keys, metadataReply, producerIdReply, type Script } from './scripted-broker.ts';
@@ -207,5 +207,66 @@ describe('a cluster', () => {
     });
     await once(child, 'close');
     expect(said).toBe('asked\nexit\n');
+  });
+});
+
+describe('Bootstrap brokers that are told only when they are needed', () => {
+  it('are asked for when no connection is left, and not before', async () => {
+    const server = await broker(() => producerIdReply(1n));
+    let asked = 0;
+    const { cluster } = clusterOf({
+      bootstrapBrokers: async () => {
+        asked += 1;
+        return [server];
+      },
+    });
+    expect(asked).toBe(0);
+    await Promise.all([1, 2, 3].map(() => cluster.request(null, initProducerId, {}, ask)));
+    expect([asked, server.connections()]).toEqual([1, 1]);
+    for (const socket of server.sockets) socket.destroy();
+    await expect.poll(() => cluster.connected).toBe(false);
+    await cluster.request(null, initProducerId, {}, ask);
+    expect([asked, server.connections()]).toEqual([2, 2]);
+  });
+
+  it('reject the request with what they reject with, and are asked for again by the next', async () => {
+    const server = await broker(() => producerIdReply(1n));
+    let asked = 0;
+    const { cluster, codes } = clusterOf({
+      bootstrapBrokers: async () => {
+        asked += 1;
+        if (asked === 1) throw new AuthenticationError('SERVICE_REFUSED', 'No key for you.', false);
+        return [server];
+      },
+    });
+    const error = await failure(cluster.request(null, initProducerId, {}, ask));
+    expect(error).toMatchObject({ code: 'SERVICE_REFUSED', message: 'No key for you.' });
+    await cluster.request(null, initProducerId, {}, ask);
+    expect(codes()).toEqual(['CONNECTED']);
+  });
+
+  it('are given up where nobody tells them in time, and that is said', async () => {
+    const { cluster, events } = clusterOf({
+      bootstrapBrokers: () => new Promise(() => {}),
+      connectTimeoutMs: 100,
+    });
+    const error = await failure(cluster.request(null, initProducerId, {}, ask));
+    expect(error).toMatchObject({
+      code: 'SERVICE_UNAVAILABLE',
+      message:
+        'Nobody has told within 100 ms where the brokers are. Check the network and the Diaspora service, or set bootstrapBrokers.',
+      retriable: true,
+    });
+    expect(events).toMatchObject([{ code: 'SERVICE_UNAVAILABLE', message: error.message }]);
+  });
+
+  it('are not waited for at the end', async () => {
+    const { cluster } = clusterOf({
+      bootstrapBrokers: () => new Promise(() => {}),
+      connectTimeoutMs: 60_000,
+    });
+    const asked = failure(cluster.request(null, initProducerId, {}, ask));
+    await cluster.close();
+    expect(await asked).toMatchObject({ code: 'CLOSED' });
   });
 });

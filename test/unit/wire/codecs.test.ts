@@ -99,8 +99,8 @@ describe('codecs', () => {
           name: topic,
           topicId: version >= 10 ? topicId : null,
           partitions: [
-            { id: 1, leader: 2 },
-            { id: 0, leader: null },
+            { id: 1, leader: 2, replicas: [1, 2], inSync: [2] },
+            { id: 0, leader: null, replicas: [1], inSync: [] },
           ],
         },
         { errorCode: 3, name: 'none', topicId: null, partitions: [] },

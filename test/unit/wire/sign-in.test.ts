@@ -31,6 +31,29 @@ function tokens(next: (asked: number) => Promise<string> | string): TokenSource 
       return { value: await next(source.asked), expiresAt: Date.now() + 60_000 };
     },
     refused: (value) => source.refusals.push(value),
+    remedy: 'Mend the token.',
+  };
+  return source;
+}
+
+interface AccountSource extends Exclude<SignIn, { mechanism: 'OAUTHBEARER' }> {
+  readonly refusals: string[];
+}
+
+function account(
+  mechanism: AccountSource['mechanism'],
+  next: (asked: number) => Promise<string> | string,
+): AccountSource {
+  let asked = 0;
+  const source: AccountSource = {
+    mechanism,
+    refusals: [],
+    account: async () => {
+      asked += 1;
+      return { username: 'me', password: await next(asked) };
+    },
+    refused: (password) => source.refusals.push(password),
+    remedy: 'Mend the password.',
   };
   return source;
 }
@@ -69,7 +92,7 @@ describe('sign-in', () => {
 
   it('signs in with PLAIN', async () => {
     const server = await broker(signsIn(() => ({})));
-    const signIn: SignIn = { mechanism: 'PLAIN', username: 'me', password: 'secret' };
+    const signIn = account('PLAIN', () => 'secret');
     const { cluster } = clusterOf({ bootstrapBrokers: [server], signIn });
     await cluster.request(null, initProducerId, {}, ask);
     expect(authBytes(await server.arrived(keys.saslAuthenticate))).toBe('\0me\0secret');
@@ -140,11 +163,51 @@ describe('sign-in', () => {
 
   it('says whose password a broker refuses, and not the password', async () => {
     const server = await broker(signsIn(() => ({ errorCode: 58, errorMessage: 'bad hunter2' })));
-    const signIn: SignIn = { mechanism: 'PLAIN', username: 'me', password: 'hunter2' };
+    const signIn = account('PLAIN', () => 'hunter2');
     const { cluster } = clusterOf({ bootstrapBrokers: [server], signIn });
     const error = await failure(cluster.request(null, initProducerId, {}, ask));
     expect(error).toMatchObject({ code: 'SIGN_IN_REFUSED', retriable: false });
-    expect(error.message).toContain('PLAIN sign-in of user "me": bad (hidden)');
+    expect(error.message).toContain('PLAIN sign-in of user "me": bad (hidden). Mend the password.');
+    expect(signIn.refusals).toEqual(['hunter2']);
+    expect(server.connections()).toBe(1);
+  });
+
+  it('tries a refused password once more with another one', async () => {
+    const server = await broker(
+      signsIn((said) => (said.endsWith('ended') ? { errorCode: 58, errorMessage: 'no' } : {})),
+    );
+    const signIn = account('PLAIN', (asked) => (asked === 1 ? 'ended' : 'present'));
+    const { cluster, codes } = clusterOf({ bootstrapBrokers: [server], signIn });
+    await cluster.request(null, initProducerId, {}, ask);
+    expect(signIn.refusals).toEqual(['ended']);
+    expect(server.connections()).toBe(2);
+    expect(codes()).toEqual(['CONNECTED']);
+  });
+
+  it('gives up a password source that hangs, and says what one says that throws', async () => {
+    const server = await broker(() => null);
+    const signIn = account('PLAIN', (asked) => {
+      if (asked > 1) throw new TypeError('boom');
+      return new Promise(() => {});
+    });
+    const { cluster, events } = clusterOf({
+      bootstrapBrokers: [server],
+      signIn,
+      connectTimeoutMs: 100,
+    });
+    await failure(cluster.request(null, initProducerId, {}, ask));
+    await failure(cluster.request(null, initProducerId, {}, ask));
+    expect(events).toMatchObject([
+      {
+        code: 'SERVICE_UNAVAILABLE',
+        message: 'No password came within 100 ms. Check the password source.',
+      },
+      {
+        code: 'SERVICE_UNAVAILABLE',
+        message: 'The password source failed: boom. Check the password source.',
+      },
+    ]);
+    expect(server.connections()).toBe(0);
   });
 
   it('refuses a SCRAM server that invents an answer', async () => {
@@ -158,7 +221,7 @@ describe('sign-in', () => {
         };
       }),
     );
-    const signIn: SignIn = { mechanism: 'SCRAM-SHA-256', username: 'me', password: 'pw' };
+    const signIn = account('SCRAM-SHA-256', () => 'pw');
     const { cluster } = clusterOf({ bootstrapBrokers: [server], signIn });
     const error = await failure(cluster.request(null, initProducerId, {}, ask));
     expect(error.message).toContain('does not prove that it knows the password');

@@ -1,0 +1,257 @@
+/** Reads a topic from a place of the reader's own choice: nothing is committed, and no consumer group is left behind. */
+import { randomUUID } from 'node:crypto';
+import { deadline } from '../deadline.ts';
+import { createDiagnostics } from '../diagnostics.ts';
+import { AuthenticationError, ConnectionError, type DiasporaError } from '../errors.ts';
+import { type ConnectionOptions, type ConsumerOptions, resolveConsumer } from '../options.ts';
+import { openClients } from './clients.ts';
+import type { ConsumedRecord } from './consumed-record.ts';
+import { DiasporaConsumer } from './consumer.ts';
+import { onLastingFault } from './first-failure.ts';
+import { findRanges, type PartitionRange, type Place } from './topic-offsets.ts';
+
+export type { ConsumedRecord } from './consumed-record.ts';
+export type { PartitionRange, Place } from './topic-offsets.ts';
+
+/** Kafka's consumers read as members of a group: this one has a name of its own for each reading. */
+const groupPrefix = 'diaspora-logger-reader-';
+
+/** On top of what a request may take: so long without a record, in milliseconds, and the rest is not coming. */
+const silenceMarginMs = 5_000;
+
+/** What is read, and how. */
+export interface TopicReaderOptions extends ConnectionOptions {
+  readonly topic: string;
+}
+
+export interface ReadTopicOptions {
+  /** Default `latest`: what is sent from now on. */
+  readonly from?: Place;
+  /** `end`: ends where the topic ended at the start. A time: ends before the first record of that time or later. Default: never ends. */
+  readonly to?: 'end' | { readonly time: number };
+  /** Ends the reading without an error. */
+  readonly signal?: AbortSignal;
+}
+
+/** A reading that has begun: its places are known, so that what is sent from now on is behind them. */
+export interface TopicReader extends AsyncDisposable {
+  /** Sorted by id. */
+  readonly partitions: readonly PartitionRange[];
+  /** One iteration. Ends by itself only where the reading has an end. */
+  records(): AsyncGenerator<ConsumedRecord, void, undefined>;
+  /** Gives no records of this partition until `resume`. */
+  pause(partition: number): void;
+  resume(partition: number): void;
+  /** Takes at most 8 s. Never rejects. */
+  close(): Promise<void>;
+}
+
+/**
+ * The topic's records, in order within each partition.
+ *
+ * ```js
+ * for await (const { partition, offset } of readTopic({ topic: 'app-logs' }, { from: 'earliest', to: 'end' })) …
+ * ```
+ *
+ * Throws `ConfigurationError`; and `ConnectionError`, `AuthenticationError` or `BrokerError` where the reading cannot begin, where the
+ * account may not read, and where the rest of what there was at the start does not come. Failures in between are reported
+ * as diagnostics and got over.
+ */
+export async function* readTopic(
+  options: TopicReaderOptions,
+  reading: ReadTopicOptions = {},
+): AsyncGenerator<ConsumedRecord, void, undefined> {
+  if (reading.signal?.aborted) return;
+  let reader: TopicReader;
+  try {
+    reader = await openTopic(options, reading);
+  } catch (error) {
+    if (reading.signal?.aborted) return;
+    throw error;
+  }
+  try {
+    yield* reader.records();
+  } finally {
+    await reader.close();
+  }
+}
+
+/** As `readTopic`, for who wants to know the places, or pauses partitions. */
+export async function openTopic(
+  { topic, ...connection }: TopicReaderOptions,
+  { from = 'latest', to, signal }: ReadTopicOptions = {},
+): Promise<TopicReader> {
+  const groupId = groupPrefix + randomUUID();
+  const given = { ...connection, topic, groupId, autoCommit: false } as const;
+  // Where retention has taken the place, the log's new beginning is the next best.
+  const options = { ...given, autoOffsetReset: 'earliest' } as const;
+  const resolved = resolveConsumer(options);
+  const clients = openClients(resolved, createDiagnostics('silent'));
+  const question = {
+    clients,
+    options: resolved,
+    topic,
+    from,
+    to: to === undefined || to === 'end' ? 'latest' : to,
+    ...(signal && { signal }),
+  } as const;
+  let partitions: PartitionRange[];
+  try {
+    partitions = await findRanges(question).catch((error: unknown) => {
+      if (!(error instanceof AuthenticationError) || error.code !== 'SIGN_IN_REFUSED') throw error;
+      // A token may have ended early: another one counts.
+      clients.refused();
+      return findRanges(question);
+    });
+  } catch (error) {
+    clients.close();
+    throw error;
+  }
+  // Open until the reader is closed: so its consumer shares the token that is there.
+  const close = (): void => clients.close();
+  return new Reader({ options, partitions, isBounded: to !== undefined, signal, close });
+}
+
+interface ReaderSettings {
+  readonly options: ConsumerOptions & { readonly topic: string };
+  readonly partitions: readonly PartitionRange[];
+  readonly isBounded: boolean;
+  readonly signal: AbortSignal | undefined;
+  /** Lets go of what the reading began with. */
+  readonly close: () => void;
+}
+
+class Reader implements TopicReader {
+  readonly #settings: ReaderSettings;
+  readonly #silenceMs: number;
+  /** Joins its group when the iteration begins: of an empty range nothing is asked. */
+  #consumer: DiasporaConsumer | null = null;
+
+  constructor(settings: ReaderSettings) {
+    this.#settings = settings;
+    this.#silenceMs = (settings.options.requestTimeoutMs ?? 30_000) + silenceMarginMs;
+  }
+
+  get partitions(): readonly PartitionRange[] {
+    return this.#settings.partitions;
+  }
+
+  async *records(): AsyncGenerator<ConsumedRecord, void, undefined> {
+    const { isBounded, partitions, options, signal } = this.#settings;
+    const left = isBounded ? new Remaining(partitions) : null;
+    if (left?.isEmpty || signal?.aborted) return;
+    const stop = new AbortController();
+    let failure: DiasporaError | null = null;
+    const fail = (error: DiasporaError): void => {
+      failure ??= error;
+      stop.abort();
+    };
+    const onAbort = (): void => stop.abort();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    const forget = onLastingFault(options.groupId, fail);
+    const consumer = this.#open(left);
+    // Also where the last offsets hold no record, such as the mark at the end of a transaction.
+    consumer.on('passed', ({ partition, offset }) => {
+      if (left?.pass(partition, offset)) this.pause(partition);
+      if (left?.isEmpty) stop.abort();
+    });
+    const records = consumer.records({ signal: stop.signal });
+    try {
+      for (;;) {
+        const heard = left ? deadline(this.#silenceMs, () => fail(this.#incomplete(left))) : null;
+        const { done, value: record } = await records.next();
+        heard?.();
+        if (done) break;
+        forget();
+        if (left?.includes(record) ?? true) yield record;
+        if (left?.pass(record.partition, record.offset + 1n)) this.pause(record.partition);
+        if (left?.isEmpty) return;
+      }
+      if (failure !== null) throw failure;
+    } finally {
+      forget();
+      signal?.removeEventListener('abort', onAbort);
+      await records.return(undefined);
+    }
+  }
+
+  pause(partition: number): void {
+    this.#consumer?.pause([{ topic: this.#settings.options.topic, partition }]);
+  }
+
+  resume(partition: number): void {
+    this.#consumer?.resume([{ topic: this.#settings.options.topic, partition }]);
+  }
+
+  async close(): Promise<void> {
+    await this.#consumer?.close();
+    this.#settings.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #open(left: Remaining | null): DiasporaConsumer {
+    const { options, partitions } = this.#settings;
+    const consumer = new DiasporaConsumer(options);
+    this.#consumer = consumer;
+    for (const { partition, start } of partitions) {
+      consumer.seek({ topic: options.topic, partition }, start);
+      if (left?.has(partition) === false) this.pause(partition);
+    }
+    return consumer;
+  }
+
+  #incomplete(left: Remaining): ConnectionError {
+    return new ConnectionError(
+      'END_NOT_REACHED',
+      `Topic ${this.#settings.options.topic} was not read to its end: nothing came for ${this.#silenceMs / 1_000} s, and ${left.text} missing. Brokers that do not answer are one cause, a transaction that is still open is another.`,
+      false,
+    );
+  }
+}
+
+/** What is still to be read of a topic whose reading has an end. */
+class Remaining {
+  /** Offset behind the last record, by partition. */
+  readonly #ends: ReadonlyMap<number, bigint>;
+  /** Offset of the next record of each partition that is not read to its end. */
+  readonly #next: Map<number, bigint>;
+
+  constructor(partitions: readonly PartitionRange[]) {
+    const some = partitions.filter(({ start, end }) => start < end);
+    this.#ends = new Map(some.map(({ partition, end }) => [partition, end]));
+    this.#next = new Map(some.map(({ partition, start }) => [partition, start]));
+  }
+
+  get isEmpty(): boolean {
+    return this.#next.size === 0;
+  }
+
+  has(partition: number): boolean {
+    return this.#next.has(partition);
+  }
+
+  /** Whether the record was there when the reading began. */
+  includes({ partition, offset }: ConsumedRecord): boolean {
+    return offset < (this.#ends.get(partition) ?? 0n);
+  }
+
+  /** All before this offset has been read. Answers whether that is the end of what there is of the partition. */
+  pass(partition: number, next: bigint): boolean {
+    const end = this.#ends.get(partition) ?? 0n;
+    if (next < end) this.#next.set(partition, next);
+    else this.#next.delete(partition);
+    return next >= end;
+  }
+
+  /** As it stands in the middle of a sentence. */
+  get text(): string {
+    const places = [...this.#next].map(
+      ([partition, next]) =>
+        `${partition} from ${next} to ${(this.#ends.get(partition) ?? 0n) - 1n}`,
+    );
+    return `the offsets of ${places.length > 1 ? 'partitions' : 'partition'} ${places.join(', ')} are`;
+  }
+}

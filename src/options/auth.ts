@@ -1,0 +1,131 @@
+/** How to sign in, with defaults and environment filled in. */
+import { resolve } from 'node:path';
+import { ConfigurationError } from '../errors.ts';
+import { isRegion, isSubject, regionTakes, subjectTakes } from './auth-schema.ts';
+import type {
+  AuthOptions,
+  DiasporaOptions,
+  GlobusOptions,
+  ResolvedAuth,
+  ResolvedDiaspora,
+  ResolvedGlobus,
+  ResolvedScram,
+} from './auth-types.ts';
+import { resolveAwsIam } from './aws-iam.ts';
+import { fromEnvironment, nonEmpty } from './environment.ts';
+import { moduleUrl } from './module-url.ts';
+import { requireSecureIssuer, requireSecureUrl, withoutSlash } from './secure-url.ts';
+import type { Environment } from './types.ts';
+
+/** The native app that Globus Auth knows the event service's tools by. */
+const nativeAppClientId = 'c5d4fab4-7f0d-422e-b0c8-5c74329b52fe';
+
+/** Where the Python SDK finds the service, by its `DIASPORA_SDK_ENVIRONMENT`. */
+const localService = 'http://localhost:8000';
+const publicService = 'https://diaspora-web-service.qpp943wkvr7b2.us-east-1.cs.amazonlightsail.com';
+
+/** Where the brokers of the public service are. */
+const diasporaRegion = 'us-east-1';
+
+/** Throws `ConfigurationError`. */
+export function resolveAuth(
+  given: AuthOptions,
+  env: Environment,
+  allowInsecureToken: boolean,
+): ResolvedAuth {
+  switch (given.type) {
+    case 'globus':
+      return resolveGlobus(given, env);
+    case 'diaspora':
+      return resolveDiaspora(given, env, allowInsecureToken);
+    case 'scram':
+      return resolveScram(given, env);
+    case 'aws-iam':
+      return resolveAwsIam(given, env);
+    case 'token':
+      return { type: 'token', module: moduleUrl('auth.module', given.module) };
+    default:
+      return given;
+  }
+}
+
+function resolveGlobus(given: GlobusOptions, env: Environment): ResolvedGlobus {
+  const issuer = withoutSlash(
+    given.issuer ?? nonEmpty(env['DIASPORA_ISSUER']) ?? 'https://auth.globus.org',
+  );
+  requireSecureIssuer(issuer);
+  // Either option says whose token it is: the environment's may be somebody else's.
+  const isGiven = given.refreshToken !== undefined || given.refreshTokenFile !== undefined;
+  const fromEnv = (name: string): string | undefined => (isGiven ? undefined : nonEmpty(env[name]));
+  const refreshToken = given.refreshToken?.trim() ?? fromEnv('DIASPORA_REFRESH');
+  const refreshTokenFile = given.refreshTokenFile ?? fromEnv('DIASPORA_REFRESH_FILE');
+  const oauthClientSecret = given.oauthClientSecret ?? nonEmpty(env['DIASPORA_SDK_CLIENT_SECRET']);
+  return {
+    type: 'globus',
+    issuer,
+    ...(refreshToken !== undefined && { refreshToken }),
+    refreshTokenFrom: given.refreshToken === undefined ? 'environment' : 'option',
+    // Now: the app may change its working directory.
+    ...(refreshTokenFile !== undefined && { refreshTokenFile: resolve(refreshTokenFile) }),
+    oauthClientId:
+      given.oauthClientId ?? nonEmpty(env['DIASPORA_SDK_CLIENT_ID']) ?? nativeAppClientId,
+    ...(oauthClientSecret !== undefined && { oauthClientSecret }),
+  };
+}
+
+/** The Diaspora service, and who asks it. Throws `ConfigurationError`. */
+export function resolveDiaspora(
+  given: DiasporaOptions,
+  env: Environment,
+  allowInsecureToken: boolean,
+): ResolvedDiaspora {
+  const subject =
+    given.subject ??
+    fromEnvironment(env, ['DIASPORA_SUBJECT'], { takes: subjectTakes, test: isSubject });
+  const region =
+    given.region ??
+    fromEnvironment(env, ['AWS_REGION', 'AWS_DEFAULT_REGION'], {
+      takes: regionTakes,
+      test: isRegion,
+    });
+  return {
+    type: 'diaspora',
+    apiVersion: given.apiVersion ?? 'v3',
+    serviceUrl: serviceUrl(given.serviceUrl, env, allowInsecureToken),
+    region: region ?? diasporaRegion,
+    subject: subject?.toLowerCase() ?? null,
+    globus: resolveGlobus(given, env),
+  };
+}
+
+function serviceUrl(given: string | undefined, env: Environment, allowInsecure: boolean): string {
+  const named = given ?? nonEmpty(env['DIASPORA_SERVICE_URL']);
+  if (named === undefined) {
+    return env['DIASPORA_SDK_ENVIRONMENT'] === 'local' ? localService : publicService;
+  }
+  const option = given === undefined ? 'DIASPORA_SERVICE_URL' : 'auth.serviceUrl';
+  requireSecureUrl(option, named, { allowInsecure });
+  return withoutSlash(named);
+}
+
+function resolveScram(
+  given: Extract<AuthOptions, { type: 'scram' }>,
+  env: Environment,
+): ResolvedScram {
+  const username = given.username ?? nonEmpty(env['DIASPORA_USERNAME']);
+  // As it is: a password may begin or end with spaces.
+  const password = given.password ?? (env['DIASPORA_PASSWORD'] || undefined);
+  if (username === undefined) {
+    throw new ConfigurationError(
+      'No user name: set the option "auth.username" or the environment variable DIASPORA_USERNAME.',
+      'auth.username',
+    );
+  }
+  if (password === undefined) {
+    throw new ConfigurationError(
+      'No password: set the option "auth.password" or the environment variable DIASPORA_PASSWORD.',
+      'auth.password',
+    );
+  }
+  return { type: 'scram', mechanism: given.mechanism ?? 'SCRAM-SHA-512', username, password };
+}
