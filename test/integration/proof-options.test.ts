@@ -76,12 +76,12 @@ const ofAll: readonly Mistake[] = [
   {
     what: 'a way to sign in that there is not',
     given: { ...broker, auth: { type: 'kerberos' } },
-    says: 'Option "auth.type" takes "globus", "scram", "mtls", "token" or "none", got "kerberos".',
+    says: 'Option "auth.type" takes "globus", "diaspora", "scram", "aws-iam", "mtls", "token" or "none", got "kerberos".',
   },
   {
     what: 'a password left out',
     given: { ...broker, auth: { type: 'scram', username: 'me' } },
-    says: 'Option "auth.password" takes a password, got nothing.',
+    says: 'No password: set the option "auth.password" or the environment variable DIASPORA_PASSWORD.',
   },
   {
     what: 'no broker',

@@ -58,7 +58,10 @@ const auth = fc.oneof(
   fc.constantFrom<unknown>({ type: 'none' }, { type: 'mtls' }, secret, { type: secret }),
   fc.record(
     {
-      type: fc.constantFrom<unknown>('globus', 'scram', 'token', 'mtls', 'none', 'globos', secret),
+      type: fc.constantFrom<unknown>(
+        ...['globus', 'diaspora', 'scram', 'aws-iam', 'token', 'mtls', 'none'],
+        ...['globos', secret],
+      ),
       issuer: fc.constantFrom<unknown>(
         `http://${nowhere}`,
         `http://user:${secret}@${nowhere}`,
@@ -75,6 +78,18 @@ const auth = fc.oneof(
       password: anySecret,
       mechanism: fc.constantFrom<unknown>('SCRAM-SHA-256', 'SCRAM-SHA-512', 'PLAIN', 1),
       module: fc.oneof(anySecret, fc.constantFrom('./no-such.mjs', 'node:fs', '#x')),
+      apiVersion: fc.constantFrom<unknown>('v3', 'v1', 'v2', 3),
+      serviceUrl: fc.constantFrom<unknown>(
+        `http://${nowhere}/`,
+        `http://user:${secret}@${nowhere}`,
+        `http://${nowhere}/#${secret}`,
+        secret,
+      ),
+      subject: fc.constantFrom<unknown>('0e9dbe08-6b8a-4d6c-9a52-0b6e1c6d2f10', secret, 5),
+      region: fc.constantFrom<unknown>('us-east-1', '', 'x/y', 5),
+      accessKeyId: fc.constantFrom<unknown>('AKIDEXAMPLE', '', 5),
+      secretAccessKey: anySecret,
+      sessionToken: anySecret,
     },
     { requiredKeys: [] },
   ),
@@ -91,6 +106,7 @@ const tls = fc.oneof(
       pfx: anySecret,
       passphrase: anySecret,
       servername: fc.constantFrom<unknown>('broker', '', 4),
+      checkHostname: fc.constantFrom<unknown>(true, false, 'no'),
       rejectUnauthorized: fc.constantFrom<unknown>(true, false, 'no'),
       caa: fc.constant('x'),
     },

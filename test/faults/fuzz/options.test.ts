@@ -54,9 +54,15 @@ beforeAll(() => {
   home = mkdtempSync(join(tmpdir(), 'fuzz-options-'));
   // Nothing of this machine's own settings, and no token store but an empty one.
   for (const name of Object.keys(process.env)) {
-    if (name.startsWith('DIASPORA_')) vi.stubEnv(name, undefined);
+    if (/^(DIASPORA|AWS)_/.test(name)) vi.stubEnv(name, undefined);
   }
   vi.stubEnv('DIASPORA_USER_DIR', home);
+  // Where nothing else is said, and nothing answers either.
+  vi.stubEnv('DIASPORA_ISSUER', 'http://127.0.0.1:1');
+  vi.stubEnv('DIASPORA_SERVICE_URL', 'http://127.0.0.1:1');
+  vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true');
+  vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', join(home, 'credentials'));
+  vi.stubEnv('AWS_CONFIG_FILE', join(home, 'config'));
 });
 afterAll(() => {
   vi.unstubAllEnvs();
