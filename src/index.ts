@@ -38,6 +38,7 @@ export {
   ConnectionError,
   DeliveryError,
   DiasporaError,
+  ServiceError,
 } from './errors.ts';
 export type {
   AuthOptions,
@@ -51,4 +52,10 @@ export type {
   TransportOptions,
 } from './options.ts';
 export { DiasporaLogger, type RecordMetadata, type SendOptions } from './produce/logger.ts';
+export {
+  blockUntilReady,
+  type ReadyOptions,
+  type ReadyProgress,
+  type ReadyStep,
+} from './ready/block-until-ready.ts';
 export type { Transform } from './transports/transform.ts';

@@ -19,7 +19,7 @@ export interface ConnectionFlags {
   readonly apiVersion?: string;
   readonly ca?: string;
   readonly cert?: string;
-  readonly key?: string;
+  readonly certKey?: string;
   readonly pfx?: string;
   readonly tls?: boolean;
   readonly checkHostname?: boolean;
@@ -52,7 +52,7 @@ export function addConnectionFlags(command: Command): Command {
     .option('--token-module <path>', 'token: module whose default export answers an access token')
     .option('--ca <file>', "PEM certificates to trust (default: DIASPORA_CA_FILE, Node's own list)")
     .option('--cert <file>', 'mtls: certificate, PEM')
-    .option('--key <file>', 'mtls: its key, PEM')
+    .option('--cert-key <file>', 'mtls: its key, PEM')
     .option('--pfx <file>', 'mtls: both as PKCS12; the passphrase is DIASPORA_TLS_PASSPHRASE')
     .option('--no-tls', 'plain text, such as to a broker on this machine')
     .option('--no-check-hostname', "do not compare the broker's name with its certificate");
@@ -110,7 +110,7 @@ function authFrom(flags: ConnectionFlags, config: Unchecked | null): unknown {
 
 function tlsFrom(flags: ConnectionFlags, config: unknown): unknown {
   if (flags.tls === false) return false;
-  const { ca, cert, key, pfx } = flags;
+  const { ca, cert, certKey: key, pfx } = flags;
   const set = Object.fromEntries(
     Object.entries({ ca, cert, key, pfx }).filter(([, value]) => value !== undefined),
   );

@@ -5,6 +5,7 @@ import {
   BrokerError,
   ConfigurationError,
   ConnectionError,
+  ServiceError,
 } from '../errors.ts';
 
 export const exitCodes = {
@@ -45,6 +46,8 @@ export function exitCodeOf(error: unknown): number {
     return error.retriable ? exitCodes.unavailable : exitCodes.refused;
   }
   if (error instanceof ConnectionError) return exitCodes.unavailable;
+  if (error instanceof ServiceError)
+    return error.retriable ? exitCodes.unavailable : exitCodes.refused;
   if (error instanceof BrokerError) {
     if (error.code.endsWith('_AUTHORIZATION_FAILED')) return exitCodes.refused;
     return error.retriable ? exitCodes.unavailable : exitCodes.failed;

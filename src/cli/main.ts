@@ -2,15 +2,40 @@
 /** The command line: one file a command; every failure is one line on stderr and an exit code. */
 import { Command, CommanderError } from 'commander';
 import { systemErrorCode } from '../errors.ts';
+import { auditCommand } from './audit.ts';
+import { connectionCommand } from './connection.ts';
+import { doctorCommand } from './doctor.ts';
 import { exitCodeOf, SilentExit } from './exit-codes.ts';
+import { keysCommand } from './keys.ts';
+import { logoutCommand } from './logout.ts';
 import { requestTokenCommand } from './request-token.ts';
+import { shipCommand } from './ship.ts';
+import { tailCommand } from './tail.ts';
+import { topicsCommand } from './topics.ts';
+import { waitReadyCommand } from './wait-ready.ts';
+import { whoamiCommand } from './whoami.ts';
 
 const program = new Command('diaspora-logger')
   .description('Log records to Kafka, signed in with Globus.')
   .showHelpAfterError('(--help tells more)')
   .exitOverride();
-for (const command of [requestTokenCommand()]) {
+/** In the order in which a newcomer meets them. */
+const commands = [
+  requestTokenCommand(),
+  whoamiCommand(),
+  logoutCommand(),
+  topicsCommand(),
+  keysCommand(),
+  waitReadyCommand(),
+  connectionCommand(),
+  shipCommand(),
+  tailCommand(),
+  auditCommand(),
+  doctorCommand(),
+];
+for (const command of commands) {
   program.addCommand(command.copyInheritedSettings(program));
+  for (const part of command.commands) part.copyInheritedSettings(command);
 }
 
 // Whoever read the output, such as `head`, has enough: that is no failure.

@@ -98,6 +98,8 @@ export class Intake {
   /** The number of partitions is known, or has changed: later keyed records follow it. */
   setPartitions(partitions: number): void {
     this.#partitions = partitions;
+    // What comes next goes to the one lane itself: it must not overtake what waits for any.
+    if (partitions === 1) this.#keyless.hurry();
     const waiting = this.#unrouted.batches();
     for (const batch of waiting) this.#unrouted.replace(batch, null);
     this.reroute(waiting, null);

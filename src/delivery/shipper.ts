@@ -136,6 +136,16 @@ export class Shipper {
     this.#ledger.unresolved(this.#dispatcher.stop(), this.#dispatcher.lastFailure);
   }
 
+  /** Bytes kept, those in flight included: for who holds back what would not fit. */
+  get bufferedBytes(): number {
+    return this.#ledger.counters.bufferedBytes;
+  }
+
+  /** Calls back whenever something was settled, until the function that it answers is called. */
+  onSettled(listener: () => void): () => void {
+    return this.#ledger.onSettled(listener);
+  }
+
   /** Where every record is, and how long delivery takes. */
   stats(): Stats {
     return this.#ledger.counters.stats();

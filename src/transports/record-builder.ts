@@ -20,7 +20,7 @@ export class RecordBuilder {
   }
 
   /** `fields` is null where the options name none, or where the record has none. */
-  build(value: string, head: LineHead, fields: Fields | null): LogRecord {
+  build(value: string | Buffer, head: LineHead, fields: Fields | null): LogRecord {
     const { key, partition, headers } = this.#routing;
     return {
       key: fields ? this.#keyOf(fields) : key,

@@ -21,6 +21,9 @@ const count = inForm({ full: 1_000_000, short: 100_000 });
 /** Of the whole process, in bytes. */
 const memoryBound = 250e6;
 
+/** Of the first line, in milliseconds since the epoch: brokers delete what is older than they keep records. */
+const firstTime = Date.now() - 3_600_000;
+
 const commandLine = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 let stack: Stack;
@@ -94,7 +97,7 @@ describe(`\`ship\` of a file of ${count} lines: each is there once, in little me
 function lineOf(n: number): string {
   return JSON.stringify({
     level: 30,
-    time: 1_767_225_600_000 + n,
+    time: firstTime + n,
     pid: 4711,
     hostname: 'beamline-7',
     n,

@@ -48,44 +48,51 @@ export interface RunningApp {
   kill(signal: NodeJS.Signals): void;
   /** Resolves when the app has written this to stdout; rejects when it ends before. */
   said(words: string): Promise<void>;
+  /** The same for stderr. */
+  complained(words: string): Promise<void>;
 }
 
-/** Starts a program of the checkout, by its path from the root. `node`: path of the Node that runs it. */
+/**
+ * Starts a program of the checkout, by its path from the root. `node`: path of the Node that runs it.
+ * `cwd`: its working directory, by default the one of the tests.
+ */
 export function startApp(
   path: string,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
   node: string = process.execPath,
+  cwd?: string,
 ): RunningApp {
   const child = spawn(node, [join(root, path), ...args], {
+    cwd,
     env: { ...withoutDiaspora(process.env), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  let stdout = '';
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-    stdout += chunk;
+  const written = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (chunk: string) => {
+      written[name] += chunk;
+    });
+  }
+  const ended = once(child, 'close').then((): Ended => {
+    return { code: child.exitCode, signal: child.signalCode, ...written };
   });
-  const stderr = text(child.stderr);
-  const ended = once(child, 'close').then(
-    async (): Promise<Ended> => ({
-      code: child.exitCode,
-      signal: child.signalCode,
-      stdout,
-      stderr: await stderr,
-    }),
-  );
+  const wrote = async (name: 'stdout' | 'stderr', words: string): Promise<void> => {
+    const tooEarly = ended.then((end) => {
+      throw new Error(`${path} ended before it wrote "${words}": ${JSON.stringify(end)}`);
+    });
+    // Nobody waits for it once the words have come.
+    tooEarly.catch(() => undefined);
+    while (!written[name].includes(words)) {
+      await Promise.race([once(child[name], 'data'), tooEarly]);
+    }
+  };
   return {
     pid: child.pid ?? -1,
     ended,
     kill: (signal) => void child.kill(signal),
-    async said(words) {
-      const tooEarly = ended.then((end) => {
-        throw new Error(`${path} ended before it said "${words}": ${JSON.stringify(end)}`);
-      });
-      // Nobody waits for it once the words have come.
-      tooEarly.catch(() => undefined);
-      while (!stdout.includes(words)) await Promise.race([once(child.stdout, 'data'), tooEarly]);
-    },
+    said: (words) => wrote('stdout', words),
+    complained: (words) => wrote('stderr', words),
   };
 }
 

@@ -18,7 +18,7 @@ const manifest = z
 
 /** Long-term releases that users run, and the one that runs the tests. */
 const runningMajor = Number(process.versions.node.split('.')[0]);
-const majors = [...new Set([20, 24, 26, runningMajor])].sort();
+const majors = [...new Set([20, 22, 24, 26, runningMajor])].sort();
 
 let project: InstalledProject;
 
@@ -108,6 +108,18 @@ describe('in a project of its user', () => {
     const { stdout } = await project.run('npx', ['--no-install', 'diaspora-logger', '--help']);
     expect(stdout).toContain('Usage: diaspora-logger');
     expect(stdout).toContain('request-token');
+  });
+
+  it('says which package AWS IAM without an access key needs, where that is not installed', async () => {
+    const auth = { type: 'aws-iam', region: 'us-east-1', credentials: null, profile: 'lab' };
+    const code = `
+      import { createTokenSource } from 'diaspora-logger';
+      const source = createTokenSource({ auth: ${JSON.stringify(auth)} });
+      await source.token().catch(({ code, message }) => console.log(code, message));`;
+    const { stdout } = await project.run(process.execPath, ['--input-type=module', '--eval', code]);
+    expect(stdout).toBe(
+      'AWS_CREDENTIALS_FAILED Without an access key, auth.type "aws-iam" needs the package aws-msk-iam-sasl-signer-js: run "npm install aws-msk-iam-sasl-signer-js", or set auth.accessKeyId and auth.secretAccessKey.\n',
+    );
   });
 
   it('works as one bundled file', async () => {

@@ -18,12 +18,17 @@ const topFiles = [
 ];
 const lower = [...topFiles, 'auth', 'services', 'delivery', 'spool', 'wire', 'wire/requests'];
 
+const belowCommands = [...lower, 'produce', 'consume', 'ready', 'transports'];
+/** What a command of several files is made of. */
+const commandFolders = ['cli/audit', 'cli/doctor', 'cli/ship', 'cli/tail'];
+
 /** The table of `docs/architecture.md`: what each part of src may import beside its own files. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   'errors.ts': [],
   'back-off.ts': [],
   'deadline.ts': [],
   'diagnostics.ts': ['errors.ts'],
+  'browser.ts': ['errors.ts'],
   'broker-faults.ts': ['diagnostics.ts'],
   'options.ts': ['errors.ts', 'diagnostics.ts', 'options'],
   options: ['errors.ts'],
@@ -37,7 +42,13 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   consume: [...topFiles, 'auth', 'services', 'kafkajs'],
   ready: [...lower, 'produce', 'consume'],
   transports: [...lower, 'produce', 'consume'],
-  cli: [...lower, 'produce', 'consume', 'ready', 'transports'],
+  cli: [...belowCommands, ...commandFolders],
+  ...Object.fromEntries(
+    commandFolders.map((folder) => [
+      folder,
+      [...belowCommands, 'cli', ...commandFolders.filter((other) => other !== folder)],
+    ]),
+  ),
 };
 
 /** Everything that a file of src could want to import. */

@@ -1,0 +1,220 @@
+/** Goes through a topic's records: what is lost, repeated and reordered, and where. */
+import type { ConsumedRecord } from '../../consume/consumed-record.ts';
+import type { NumberRange } from './sequence-set.ts';
+import { type PartitionStart, type Position, type Reordered, Source } from './source.ts';
+
+/** Headers that `sourceHeaders` and `--source-headers` add. */
+const sourceIdHeader = 'source-id';
+const sequenceHeader = 'source-seq';
+
+/** So many places of a repeated record are told. */
+const mostPlaces = 10;
+
+/** Where a partition was read from, and up to where. */
+export interface ReadRange {
+  readonly partition: number;
+  readonly start: bigint;
+  readonly end: bigint;
+}
+
+/** A way through the topic. */
+export interface Reading {
+  readonly partitions: readonly ReadRange[];
+  records(): AsyncIterable<ConsumedRecord>;
+}
+
+export interface LostRange extends NumberRange {
+  /** The nearest records of the source on both sides; null where there is none, or it is gone by now. */
+  readonly behind: Position | null;
+  readonly before: Position | null;
+}
+
+export interface RepeatedRecord {
+  readonly sequence: number;
+  readonly places: readonly Position[];
+}
+
+/** Of lists, the first so many; counts are complete. */
+export interface SourceReport {
+  readonly sourceId: string;
+  /** Repeated ones included. */
+  readonly records: number;
+  readonly different: number;
+  readonly first: number;
+  readonly last: number;
+  readonly lostCount: number;
+  readonly lost: readonly LostRange[];
+  /** Numbers that may lie before where the reading began: nobody can tell. */
+  readonly unreadCount: number;
+  readonly repeatedCount: number;
+  readonly repeated: readonly RepeatedRecord[];
+  /** Within a partition. */
+  readonly reorderedCount: number;
+  readonly reordered: readonly Reordered[];
+}
+
+export interface Audit {
+  readonly partitions: number;
+  readonly records: number;
+  /** Without the two headers. */
+  readonly unnumbered: number;
+  readonly sources: readonly SourceReport[];
+}
+
+/**
+ * Memory goes with sources and what is wrong with them; records take a bit each, and none where all around them is there.
+ * Where something is wrong, the topic is read once more: for the places, and for what was still on its way.
+ */
+export async function auditTopic(open: () => Promise<Reading>, limit: number): Promise<Audit> {
+  const first = await open();
+  const found = new Found(limit);
+  for await (const record of first.records()) found.add(record);
+  const starts = first.partitions.map(
+    ({ partition, start }): PartitionStart => ({
+      partition,
+      isCut: start > 0n,
+      firstTime: found.firstTimes.get(partition) ?? null,
+    }),
+  );
+  const sources = [...found.sources.values()];
+  const isFaulty = sources.some(
+    (source) => source.repeatedCount > 0 || source.gaps(starts).lost.length > 0,
+  );
+  const places = isFaulty
+    ? await findPlaces(await open(), first.partitions, sources, starts, limit)
+    : new Places();
+  return {
+    partitions: first.partitions.length,
+    records: found.records,
+    unnumbered: found.unnumbered,
+    sources: sources.map((source) => reportOf(source, starts, places, limit)),
+  };
+}
+
+class Found {
+  readonly sources = new Map<string, Source>();
+  readonly firstTimes = new Map<number, number>();
+  records = 0;
+  unnumbered = 0;
+  readonly #limit: number;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  add(record: ConsumedRecord): void {
+    const { partition, offset, timestamp } = record;
+    this.records += 1;
+    if (!this.firstTimes.has(partition)) this.firstTimes.set(partition, timestamp);
+    const mark = markOf(record);
+    if (!mark) {
+      this.unnumbered += 1;
+      return;
+    }
+    let source = this.sources.get(mark.sourceId);
+    if (!source) {
+      source = new Source(mark.sourceId, this.#limit);
+      this.sources.set(mark.sourceId, source);
+    }
+    source.add(mark.sequence, { partition, offset }, timestamp);
+  }
+}
+
+/** Places of the records that somebody asks for, by source and number. */
+class Places {
+  readonly #found = new Map<string, Position[]>();
+
+  want(sourceId: string, sequence: number): void {
+    this.#found.set(`${sequence} ${sourceId}`, []);
+  }
+
+  add({ sourceId, sequence }: Mark, { partition, offset }: Position): void {
+    const places = this.#found.get(`${sequence} ${sourceId}`);
+    if (places && places.length < mostPlaces) places.push({ partition, offset });
+  }
+
+  of(sourceId: string, sequence: number): readonly Position[] {
+    const places = this.#found.get(`${sequence} ${sourceId}`) ?? [];
+    return places.toSorted((a, b) => a.partition - b.partition || Number(a.offset - b.offset));
+  }
+}
+
+async function findPlaces(
+  reading: Reading,
+  firstRead: readonly ReadRange[],
+  sources: readonly Source[],
+  starts: readonly PartitionStart[],
+  limit: number,
+): Promise<Places> {
+  const places = new Places();
+  for (const source of sources) {
+    for (const sequence of source.repeated) places.want(source.id, sequence);
+    for (const { from, to } of source.gaps(starts).lost.slice(0, limit)) {
+      places.want(source.id, from - 1);
+      places.want(source.id, to + 1);
+    }
+  }
+  const byId = new Map(sources.map((source) => [source.id, source]));
+  const ends = new Map(firstRead.map(({ partition, end }) => [partition, end]));
+  for await (const record of reading.records()) {
+    const mark = markOf(record);
+    if (!mark) continue;
+    places.add(mark, record);
+    if (record.offset >= (ends.get(record.partition) ?? 0n)) {
+      byId.get(mark.sourceId)?.arrivedLater(mark.sequence);
+    }
+  }
+  return places;
+}
+
+function reportOf(
+  source: Source,
+  starts: readonly PartitionStart[],
+  places: Places,
+  limit: number,
+): SourceReport {
+  const { lost, unread } = source.gaps(starts);
+  return {
+    sourceId: source.id,
+    records: source.records,
+    different: source.different,
+    first: source.first,
+    last: source.last,
+    lostCount: countOf(lost),
+    lost: lost.slice(0, limit).map(({ from, to }) => ({
+      from,
+      to,
+      behind: places.of(source.id, from - 1)[0] ?? null,
+      before: places.of(source.id, to + 1)[0] ?? null,
+    })),
+    unreadCount: countOf(unread),
+    repeatedCount: source.repeatedCount,
+    repeated: [...source.repeated].map((sequence) => ({
+      sequence,
+      places: places.of(source.id, sequence),
+    })),
+    reorderedCount: source.reorderedCount,
+    reordered: source.reordered,
+  };
+}
+
+const countOf = (ranges: readonly NumberRange[]): number =>
+  ranges.reduce((sum, { from, to }) => sum + to - from + 1, 0);
+
+interface Mark {
+  readonly sourceId: string;
+  readonly sequence: number;
+}
+
+/** Null where the record has no number. */
+function markOf({ headers }: ConsumedRecord): Mark | null {
+  let sourceId: string | null = null;
+  let digits = '';
+  for (const [name, value] of headers) {
+    if (name === sourceIdHeader) sourceId = value?.toString() ?? null;
+    else if (name === sequenceHeader) digits = value?.toString() ?? '';
+  }
+  return sourceId !== null && /^\d{1,15}$/.test(digits)
+    ? { sourceId, sequence: Number(digits) }
+    : null;
+}

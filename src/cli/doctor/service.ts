@@ -1,0 +1,54 @@
+/** The Diaspora service, where its key signs in. */
+import type { Environment, ResolvedDiaspora } from '../../options.ts';
+import { DiasporaClient } from '../../services/diaspora-client.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { type Finding, ok, warning } from './examination.ts';
+
+/** Of one request, in milliseconds: it is tried four times at most. */
+const requestTimeoutMs = 3_000;
+
+function clientOf(auth: ResolvedDiaspora, env: Environment): DiasporaClient {
+  const { globus, apiVersion, serviceUrl, region, subject } = auth;
+  const { issuer, refreshToken, refreshTokenFile, oauthClientId, oauthClientSecret } = globus;
+  return new DiasporaClient({
+    apiVersion,
+    serviceUrl,
+    region,
+    issuer,
+    oauthClientId,
+    requestTimeoutMs,
+    diagnostics: 'silent',
+    env,
+    ...(subject !== null && { subject }),
+    ...(refreshToken !== undefined && { refreshToken }),
+    ...(refreshTokenFile !== undefined && { refreshTokenFile }),
+    ...(oauthClientSecret !== undefined && { oauthClientSecret }),
+  });
+}
+
+/** Throws `ServiceError` and `AuthenticationError`. */
+export async function examineService(
+  auth: ResolvedDiaspora,
+  env: Environment,
+): Promise<Finding<true>> {
+  await using client = clientOf(auth, env);
+  const topics = await client.listTopics();
+  const own = topics.length === 0 ? 'no topics yet' : `topics ${topics.join(', ')}`;
+  return ok(true, `${auth.serviceUrl} (${auth.apiVersion}) answers; ${own}`);
+}
+
+/** What is stored here: none is made, since a new one may end those of other machines. */
+export async function examineKey(auth: ResolvedDiaspora, env: Environment): Promise<Finding<true>> {
+  await using client = clientOf(auth, env);
+  if ((await client.getSecretKey()) === null) {
+    const text = 'none is stored here';
+    const advice = 'Make one: npx diaspora-logger keys create';
+    if (auth.apiVersion === 'v3') {
+      return warning(true, { text: `${text}: the service is asked for it at the first sign-in` });
+    }
+    return { status: 'failed', notes: [{ text, advice }], exitStatus: exitCodes.refused };
+  }
+  const key = await client.retrieveKey();
+  const who = key.version === 'v3' ? `access key ${key.accessKey}` : `user ${key.username}`;
+  return ok(true, `${who}, for ${key.endpoint ?? 'brokers that it does not name'}`);
+}

@@ -1,0 +1,109 @@
+/** From the bytes of one input to records: each line as it stands. */
+import type { Shipper } from '../../delivery/shipper.ts';
+import { LineCutter } from '../../transports/line-cutter.ts';
+import type { LineHead } from '../../transports/pino-line.ts';
+import { parseFields, type RecordBuilder } from '../../transports/record-builder.ts';
+import { headOf } from './json-head.ts';
+import type { Room } from './room.ts';
+
+/** Of a record beside its value: headers with their source, lengths, the batch's own. More than they ever take, in bytes. */
+const overheadBytes = 1_024;
+
+/** Kafka keeps records for a week unless a topic says otherwise, and goes by their own times: in milliseconds. */
+const defaultRetentionMs = 7 * 86_400_000;
+
+const newline = 0x0a;
+
+export interface LineShipperOptions {
+  readonly shipper: Pick<Shipper, 'write' | 'tooLarge'>;
+  readonly builder: RecordBuilder;
+  readonly room: Room;
+  /** A line that is longer can wait nowhere: it is dropped, counted and said. */
+  readonly maxBytes: number;
+  /** Whether records have the time of their shipping, instead of that in their line. */
+  readonly arrivalTime: boolean;
+  /** Called for each record that is older than Kafka keeps records by default. */
+  readonly onOld: (timestamp: number) => void;
+  /** A line has found no room while there was time. */
+  readonly onUntaken: () => void;
+}
+
+/**
+ * Lines are cut from Latin-1, in which each byte is one character: whatever the input's encoding, a line comes out with the
+ * bytes that it had. Lines with nothing in them are no records; LF and CRLF are no part of one.
+ */
+export class LineShipper {
+  readonly #options: LineShipperOptions;
+  readonly #cutter: LineCutter;
+  #lines: string[] = [];
+  #bytes = 0;
+  #wholeLines = 0;
+
+  constructor(options: LineShipperOptions) {
+    const { shipper, maxBytes } = options;
+    this.#options = options;
+    this.#cutter = new LineCutter(
+      {
+        line: (line) => this.#lines.push(line),
+        tooLong: (beginning) =>
+          shipper.tooLarge(
+            headOf(beginning, Date.now()).level,
+            `A line of more than ${maxBytes} bytes was dropped: the buffer cannot hold it. Set bufferMaxBytes in the file of --config.`,
+          ),
+      },
+      maxBytes,
+    );
+  }
+
+  /** Bytes up to the end of the last line that has one. */
+  get wholeLineBytes(): number {
+    return this.#wholeLines;
+  }
+
+  /** Whether a line has begun, and not ended. */
+  get isWithinLine(): boolean {
+    return this.#wholeLines < this.#bytes;
+  }
+
+  /** Resolves when the buffer has room for all lines of this chunk: only then may more be read. */
+  push(chunk: Buffer): Promise<void> {
+    const last = chunk.lastIndexOf(newline);
+    if (last !== -1) this.#wholeLines = this.#bytes + last + 1;
+    this.#bytes += chunk.length;
+    this.#cutter.push(chunk.toString('latin1'));
+    return this.#ship();
+  }
+
+  /** The input has ended, and with it its last line, which may have no newline. */
+  end(): Promise<void> {
+    this.#wholeLines = this.#bytes;
+    this.#cutter.end();
+    return this.#ship();
+  }
+
+  async #ship(): Promise<void> {
+    const lines = this.#lines;
+    this.#lines = [];
+    const { room, onUntaken } = this.#options;
+    const arrival = Date.now();
+    for (const line of lines) {
+      const bytes = line.length + overheadBytes;
+      if (room.has(bytes) || (await room.for(bytes))) this.#write(line, arrival);
+      else onUntaken();
+    }
+  }
+
+  #write(line: string, arrival: number): void {
+    const { shipper, builder, onOld } = this.#options;
+    const value = Buffer.from(line, 'latin1');
+    const fields = builder.readsFields ? parseFields(value.toString()) : null;
+    const head = this.#headOf(line, arrival);
+    if (head.timestamp < arrival - defaultRetentionMs) onOld(head.timestamp);
+    shipper.write(builder.build(value, head, fields));
+  }
+
+  #headOf(line: string, arrival: number): LineHead {
+    const head = headOf(line, arrival);
+    return this.#options.arrivalTime ? { ...head, timestamp: arrival } : head;
+  }
+}

@@ -1,0 +1,55 @@
+/** Holds back what the buffer would have to drop something for. */
+import type { Shipper } from '../../delivery/shipper.ts';
+
+export interface RoomOptions {
+  readonly shipper: Pick<Shipper, 'bufferedBytes' | 'onSettled'>;
+  /** Of the whole buffer. */
+  readonly maxBytes: number;
+  /** Aborted when nothing more is read: what is in hand may fill the whole buffer. */
+  readonly stop: AbortSignal;
+  /** Aborted when there is no time left to wait. */
+  readonly expired: AbortSignal;
+}
+
+export class Room {
+  readonly #options: RoomOptions;
+
+  constructor(options: RoomOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Whether so many bytes fit now. While there is more to read, only half of the buffer is used: what a record takes is an
+   * estimate, and nothing may ever be dropped. What is larger than that half fits into the empty buffer alone.
+   */
+  has(bytes: number): boolean {
+    const { shipper, maxBytes, stop } = this.#options;
+    const { bufferedBytes } = shipper;
+    const most = stop.aborted ? maxBytes : maxBytes / 2;
+    return bufferedBytes === 0 || bufferedBytes + bytes <= most;
+  }
+
+  /** Resolves with true once so many bytes fit, with false where there is no time left to wait. */
+  async for(bytes: number): Promise<boolean> {
+    while (!this.has(bytes)) {
+      if (this.#options.expired.aborted) return false;
+      await this.#change();
+    }
+    return true;
+  }
+
+  #change(): Promise<void> {
+    const { shipper, stop, expired } = this.#options;
+    // Once aborted, a signal tells nothing more.
+    const signals = [stop, expired].filter(({ aborted }) => !aborted);
+    return new Promise((resolve) => {
+      const end = (): void => {
+        forget();
+        for (const signal of signals) signal.removeEventListener('abort', end);
+        resolve();
+      };
+      const forget = shipper.onSettled(end);
+      for (const signal of signals) signal.addEventListener('abort', end, { once: true });
+    });
+  }
+}

@@ -1,0 +1,110 @@
+/** Ships what comes in, and says what became of it. */
+import { createDiagnostics, Diagnostics, stderrSink } from '../../diagnostics.ts';
+import type { ResolvedTransport } from '../../options.ts';
+import { KeepAlive } from '../../produce/keep-alive.ts';
+import { SilentExit } from '../exit-codes.ts';
+import { printJson } from '../output.ts';
+import { checkFollowed, followFiles } from './follow.ts';
+import { type Input, inputsOf } from './inputs.ts';
+import { LastTrouble } from './last-trouble.ts';
+import { Progress } from './progress.ts';
+import { readInputs } from './reader.ts';
+import { Shipment } from './shipment.ts';
+import { lastWordsMs, Stopping } from './stopping.ts';
+import { exitCodeFor, inWords, type Summary } from './summary.ts';
+import { Tee } from './tee.ts';
+
+/** An end that takes longer, in milliseconds, is explained. */
+const explainedAfterMs = 1_000;
+
+export interface ShipOptions {
+  /** Standard input where it names none. */
+  readonly files: readonly string[];
+  readonly transport: ResolvedTransport;
+  readonly tee: boolean;
+  readonly json: boolean;
+  /** Records have the time of their shipping, instead of that in their line. */
+  readonly arrivalTime: boolean;
+  /** Where to begin with files that are followed; null where inputs are read to their end. */
+  readonly follow: 'end' | 'start' | null;
+  /** How long the end of the input waits for acknowledgements, in milliseconds; `Infinity` for as long as it takes. */
+  readonly flushTimeoutMs: number;
+}
+
+/** Throws `ConfigurationError` before anything is sent, and `SilentExit` where not everything was acknowledged. */
+export async function runShip(options: ShipOptions): Promise<void> {
+  const { files, transport, follow, flushTimeoutMs } = options;
+  if (follow) checkFollowed(files);
+  const inputs = follow ? [] : inputsOf(files);
+  const progress = new Progress();
+  const trouble = new LastTrouble();
+  const diagnostics =
+    transport.diagnostics === 'stderr'
+      ? new Diagnostics(
+          stderrSink((line) => progress.say(line.trimEnd())),
+          trouble.note,
+        )
+      : createDiagnostics(transport.diagnostics, trouble.note);
+  const tee = options.tee ? new Tee(process.stdout, progress.say) : null;
+  const shipment = new Shipment({
+    transport,
+    diagnostics,
+    tee,
+    arrivalTime: options.arrivalTime,
+    say: progress.say,
+  });
+  let unread: readonly string[] = [];
+
+  const tell = (): Summary => {
+    progress.end();
+    const told = shipment.summary(unread, stopping.signal);
+    for (const one of unread) progress.say(`diaspora-logger: ${one}.`);
+    // Where stdout is a copy of the input, nothing else belongs there.
+    if (options.json) printJson(told, tee ? process.stderr : process.stdout);
+    else progress.say(inWords(told));
+    return told;
+  };
+  const stopping = new Stopping({
+    onFirst() {
+      const explain = (): void => progress.say(explanation(shipment.waiting, transport));
+      setTimeout(explain, explainedAfterMs).unref();
+    },
+    onSecond(exitCode) {
+      shipment.giveUp();
+      tell();
+      process.exit(exitCode);
+    },
+  });
+
+  // Neither a pipe that is not read nor a broker that is away keeps a process alive.
+  const keepAlive = new KeepAlive();
+  keepAlive.hold();
+  const total = sizeOf(inputs);
+  if (total !== null && process.stderr.isTTY && !options.json) {
+    await progress.show(total, () => shipment.progressed);
+  }
+  const { linesOf, take } = shipment;
+  const reading = { stopping, linesOf, take, say: progress.say };
+  if (follow) await followFiles(files, { ...reading, from: follow });
+  else unread = await readInputs(inputs, reading);
+  await shipment.deliver(flushTimeoutMs, stopping.asked);
+  stopping.end();
+  const exitCode = exitCodeFor(tell(), trouble.code);
+  keepAlive.release();
+  if (stopping.exitCode !== null) throw new SilentExit(stopping.exitCode);
+  if (exitCode !== 0 || tee?.failed) throw new SilentExit(exitCode || 1);
+}
+
+function explanation(waiting: number, { closeTimeoutMs }: ResolvedTransport): string {
+  return `diaspora-logger: ending: a pipe is read to its end, for ${lastWordsMs / 1_000} s at most; then what was read is delivered, for ${closeTimeoutMs / 1_000} s at most. Not acknowledged yet: ${waiting}. Ctrl-C again ends at once.`;
+}
+
+/** Null where one of them has no size that is known. */
+function sizeOf(inputs: readonly Input[]): number | null {
+  let total = 0;
+  for (const { size } of inputs) {
+    if (size === null) return null;
+    total += size;
+  }
+  return inputs.length === 0 ? null : total;
+}

@@ -1,0 +1,139 @@
+/** One run of `ship`: what was read, what of it is delivered, and how long that may take. */
+import type { Diagnostics } from '../../diagnostics.ts';
+import type { ResolvedTransport } from '../../options.ts';
+import { openShipper } from '../../produce/connect.ts';
+import { RecordBuilder } from '../../transports/record-builder.ts';
+import { Checkpoints } from './checkpoints.ts';
+import { LineShipper } from './line-shipper.ts';
+import type { Progressed } from './progress.ts';
+import { Room } from './room.ts';
+import type { Summary } from './summary.ts';
+import type { Tee } from './tee.ts';
+
+export interface ShipmentOptions {
+  readonly transport: ResolvedTransport;
+  readonly diagnostics: Diagnostics;
+  /** Where the input is passed on to; null for nowhere. */
+  readonly tee: Tee | null;
+  readonly arrivalTime: boolean;
+  readonly say: (line: string) => void;
+}
+
+export class Shipment {
+  readonly #options: ShipmentOptions;
+  readonly #shipper: ReturnType<typeof openShipper>;
+  readonly #builder: RecordBuilder;
+  readonly #checkpoints = new Checkpoints();
+  readonly #startedAt = performance.now();
+  /** By the signal that stops reading. */
+  readonly #expired = new Map<AbortSignal, AbortSignal>();
+  #bytes = 0;
+  /** Lines that were read, and found no room in time. */
+  #untaken = 0;
+  #hasWarned = false;
+  /** When reading was stopped (`performance.now()` milliseconds); null where the input has come to its end. */
+  #stoppedAt: number | null = null;
+
+  constructor(options: ShipmentOptions) {
+    const { transport, diagnostics } = options;
+    this.#options = options;
+    this.#shipper = openShipper(transport, diagnostics);
+    this.#builder = new RecordBuilder(transport);
+  }
+
+  /** Records that were read, and are not settled. */
+  get waiting(): number {
+    const { buffered, inFlight } = this.#shipper.stats();
+    return buffered + inFlight + this.#untaken;
+  }
+
+  /** What the brokers have. */
+  get progressed(): Progressed {
+    const { acknowledged, dropped, deadLettered } = this.#shipper.stats();
+    const bytes = this.#checkpoints.bytesOf(acknowledged + dropped + deadLettered);
+    return { bytes, records: acknowledged };
+  }
+
+  /** For one input, which is read until `stop` is aborted. */
+  readonly linesOf = (stop: AbortSignal): LineShipper => {
+    const { bufferMaxBytes: maxBytes } = this.#options.transport;
+    const shipper = this.#shipper;
+    const room = new Room({ shipper, maxBytes, stop, expired: this.#expiredAfter(stop) });
+    const onUntaken = (): void => {
+      this.#untaken += 1;
+    };
+    const { arrivalTime } = this.#options;
+    const onOld = (timestamp: number): void => this.#warnOfAge(timestamp);
+    const builder = this.#builder;
+    return new LineShipper({ shipper, builder, room, maxBytes, arrivalTime, onOld, onUntaken });
+  };
+
+  /** Resolves when more may be read. */
+  readonly take = async (chunk: Buffer, lines: LineShipper, stop: AbortSignal): Promise<void> => {
+    this.#bytes += chunk.length;
+    await this.#options.tee?.write(chunk, stop);
+    await lines.push(chunk);
+    this.#checkpoints.note(this.#shipper.stats().written, this.#bytes);
+  };
+
+  /** Waits for all acknowledgements: so many milliseconds, and once `hurry` is aborted no longer than closing may take. */
+  async deliver(timeoutMs: number, hurry: AbortSignal): Promise<void> {
+    const { closeTimeoutMs } = this.#options.transport;
+    const hurried = new Promise<void>((resolve) => {
+      if (hurry.aborted) resolve();
+      else hurry.addEventListener('abort', () => resolve(), { once: true });
+    });
+    await Promise.race([this.#shipper.flush({ timeoutMs }), hurried]);
+    const since = this.#stoppedAt ?? performance.now();
+    const left = Math.max(0, since + closeTimeoutMs - performance.now());
+    await this.#shipper.close({ timeoutMs: hurry.aborted ? left : 0 });
+  }
+
+  /** Says at once what is not delivered, and keeps it where it may. */
+  giveUp(): void {
+    this.#shipper.giveUp();
+  }
+
+  summary(unread: readonly string[], signal: string | null): Summary {
+    const { topic, sourceHeaders } = this.#options.transport;
+    const stats = this.#shipper.stats();
+    const { acknowledged, possiblyRepeated, deadLettered, dropped } = stats;
+    return {
+      topic,
+      records: stats.written + this.#untaken,
+      bytes: this.#bytes,
+      acknowledged,
+      possiblyRepeated,
+      deadLettered,
+      dropped,
+      unresolved: stats.unresolved + this.waiting,
+      seconds: Math.round(performance.now() - this.#startedAt) / 1_000,
+      sourceId: sourceHeaders ? this.#shipper.sourceId : null,
+      unread,
+      signal,
+    };
+  }
+
+  #warnOfAge(timestamp: number): void {
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
+    const { transport, say } = this.#options;
+    say(
+      `diaspora-logger: there are lines of ${new Date(timestamp).toISOString()}. Brokers delete records that are older than the topic's retention.ms (7 days unless ${transport.topic} has another): --arrival-time gives them the present time instead.`,
+    );
+  }
+
+  /** Aborted when closing has taken as long as it may. */
+  #expiredAfter(stop: AbortSignal): AbortSignal {
+    const known = this.#expired.get(stop);
+    if (known) return known;
+    const expired = new AbortController();
+    const onStop = (): void => {
+      this.#stoppedAt = performance.now();
+      setTimeout(() => expired.abort(), this.#options.transport.closeTimeoutMs).unref();
+    };
+    stop.addEventListener('abort', onStop, { once: true });
+    this.#expired.set(stop, expired.signal);
+    return expired.signal;
+  }
+}

@@ -1,0 +1,183 @@
+/** `diaspora-logger tail`: shows the records of a topic. */
+import { Command } from 'commander';
+import { waitedFor } from '../auth/waited-for.ts';
+import { systemErrorCode } from '../errors.ts';
+import { addConnectionFlags } from './connection-flags.ts';
+import { exitCodes, exitCodesHelp, SilentExit } from './exit-codes.ts';
+import type { Form } from './tail/forms.ts';
+import type { TailFlags, TailPlan } from './tail/plan.ts';
+import type { PrintedOutput } from './tail/printed-output.ts';
+import type { Source } from './tail/sources.ts';
+
+/** How long at the end the output may take that was not taken yet, in milliseconds: whoever reads it may have stopped. */
+const lastOutputMs = 2_000;
+
+/** Longest that a timer can wait, in milliseconds. */
+const longestTimerMs = 2 ** 31 - 1;
+
+const signals = ['SIGINT', 'SIGTERM'] as const;
+
+/** 128 + SIGTERM, as shells have it. */
+const terminated = 143;
+
+const help = `
+Examples:
+  diaspora-logger tail app-logs                          what comes from now on
+  diaspora-logger tail app-logs --from -1h --level warn  warnings and worse of the last hour, and on
+  diaspora-logger tail app-logs --from earliest --until end --json > all.ndjson
+  diaspora-logger tail app-logs --grep '/timed? ?out/i' --header service=api -n 10
+  diaspora-logger tail app-logs --group night-shift --commit-after-print | ./store
+
+On a terminal records are made readable. In a pipe or file each is a line, its value as it is;
+--json adds partition, offset, timestamp, key and headers. Everything else goes to stderr.
+`;
+
+export function tailCommand(): Command {
+  const command = new Command('tail')
+    .description('Show the records of a topic: live, or from any place on.')
+    .argument('[topic]', 'what to read (default: DIASPORA_TOPIC)')
+    .option('--topic <name>', 'the same, as a flag')
+    .option(
+      '--from <place>',
+      'earliest, now, -1h (s, m, h, d, w), 2026-01-01T00:00Z, or milliseconds',
+      'now',
+    )
+    .option('--until <place>', 'end (of what there is now), or a time as above (default: go on)')
+    .option('-n, --count <number>', 'end after so many records that pass the filters')
+    .option('--level <level>', 'that level or above: names of Pino and Winston, or a number')
+    .option('--key <text>', 'only records with this key')
+    .option('--header <name=value>', 'only records with this header (several: all of them)', gather)
+    .option(
+      '--grep <text>',
+      'only records with this text, or /regular expression/i (several: all)',
+      gather,
+    )
+    .option('--json', 'one JSON object a line, with partition, offset, timestamp, key and headers')
+    .option('--group <id>', 'read as a member of this consumer group, from where it was')
+    .option('--commit-after-print', 'commit only what was printed: what was not comes again')
+    .option('--quiet', 'no news on stderr');
+  return addConnectionFlags(command)
+    .addHelpText('after', help + exitCodesHelp)
+    .action(run);
+}
+
+const gather = (value: string, before: readonly string[] = []): string[] => [...before, value];
+
+async function run(topic: string | undefined, flags: TailFlags): Promise<void> {
+  const { planOf } = await import('./tail/plan.ts');
+  const plan = planOf(topic, flags, { env: process.env, now: Date.now() });
+  const interruption = new Interruption();
+  try {
+    await waitedFor(tail(plan, flags, interruption.signal));
+  } catch (error) {
+    if (!interruption.signal.aborted) throw error;
+  } finally {
+    interruption.forget();
+  }
+  if (interruption.signal.aborted) throw new SilentExit(interruption.exitCode);
+}
+
+/** Ends without an error once it is interrupted. */
+async function tail(plan: TailPlan, flags: TailFlags, interrupted: AbortSignal): Promise<void> {
+  const [
+    { openSource },
+    { PrintedOutput },
+    { PrintCommits },
+    { formFor },
+    { news, sayDiagnostics },
+  ] = await Promise.all([
+    import('./tail/sources.ts'),
+    import('./tail/printed-output.ts'),
+    import('./tail/print-commits.ts'),
+    import('./tail/forms.ts'),
+    import('./tail/news.ts'),
+  ]);
+  const say = news(flags);
+  const counts = { read: 0, printed: 0 };
+  const form = await formFor(process.stdout, flags);
+  // In general the process ends where nobody reads its output any more: here, what was printed is to be committed first.
+  process.stdout.removeAllListeners('error');
+  const output = new PrintedOutput(process.stdout);
+  const stop = AbortSignal.any([interrupted, output.gone]);
+  const source = await openSource(plan, AbortSignal.any([stop, ...timesUp(plan)]));
+  if (plan.saysTroubles) sayDiagnostics(counts);
+  say.beginning(plan, source.partitions);
+  const { consumer } = source;
+  const commits =
+    consumer !== null && flags.commitAfterPrint
+      ? new PrintCommits({ consumer, topic: plan.topic, output, onFailure: say.trouble })
+      : null;
+  try {
+    await print({ plan, source, form, output, stop }, counts);
+  } finally {
+    const isTaken = await output.finish(lastOutputMs);
+    await commits?.finish();
+    await source.close();
+    say.ending(counts, { isTaken: isTaken || output.hadEnough, isCommitted: commits !== null });
+    // What nobody takes would keep the process alive.
+    if (!isTaken && !output.gone.aborted) process.stdout.destroy();
+  }
+  if (output.gone.aborted && !output.hadEnough) {
+    throw new Error(`The output cannot be written (${systemErrorCode(output.gone.reason)}).`);
+  }
+}
+
+/** Where `--until` is still to come. */
+function timesUp({ reading }: TailPlan): AbortSignal[] {
+  const afterMs = reading.group === null ? reading.stopAfterMs : null;
+  return afterMs === null ? [] : [AbortSignal.timeout(Math.min(afterMs, longestTimerMs))];
+}
+
+interface Printing {
+  readonly plan: TailPlan;
+  readonly source: Source;
+  readonly form: Form;
+  readonly output: PrintedOutput;
+  readonly stop: AbortSignal;
+}
+
+async function print(
+  { plan, source, form, output, stop }: Printing,
+  counts: { read: number; printed: number },
+): Promise<void> {
+  const [{ byTime }, { contentOf }] = await Promise.all([
+    import('./tail/by-time.ts'),
+    import('./tail/record-content.ts'),
+  ]);
+  for await (const record of byTime(source.records(), source)) {
+    if (stop.aborted) return;
+    counts.read += 1;
+    const content = contentOf(record.value);
+    const text = plan.passes(record, content) ? form(record, content) : null;
+    if (text === null) {
+      output.skip(record);
+      continue;
+    }
+    await output.write(text, record);
+    counts.printed += 1;
+    if (counts.printed >= plan.count) return;
+  }
+}
+
+/** Ctrl-C, and a polite end by SIGTERM: what was read is settled first. The second one ends at once. */
+class Interruption {
+  readonly #controller = new AbortController();
+  readonly #onSignal = (name: NodeJS.Signals): void => {
+    if (this.signal.aborted) process.exit(this.exitCode);
+    this.exitCode = name === 'SIGINT' ? exitCodes.interrupted : terminated;
+    this.#controller.abort();
+  };
+  exitCode: number = exitCodes.interrupted;
+
+  constructor() {
+    for (const name of signals) process.on(name, this.#onSignal);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  forget(): void {
+    for (const name of signals) process.off(name, this.#onSignal);
+  }
+}

@@ -1,0 +1,57 @@
+/** What `tail` says beside the records, on stderr. */
+import { subscribe } from 'node:diagnostics_channel';
+import { isLastingFault } from '../../consume/first-failure.ts';
+import type { PartitionRange } from '../../consume/read-topic.ts';
+import { type DiagnosticEvent, diagnosticsChannelName, stderrSink } from '../../diagnostics.ts';
+import type { TailPlan } from './plan.ts';
+
+/** What has gone by so far. */
+export interface Counts {
+  read: number;
+  printed: number;
+}
+
+export interface News {
+  beginning(plan: TailPlan, partitions: readonly PartitionRange[]): void;
+  trouble(message: string): void;
+  ending(counts: Counts, end: { readonly isTaken: boolean; readonly isCommitted: boolean }): void;
+}
+
+export function news({ quiet }: { readonly quiet?: boolean }): News {
+  const say = (line: string): void => void process.stderr.write(`diaspora-logger: ${line}\n`);
+  return {
+    beginning(plan, partitions) {
+      if (!quiet) say(beginningOf(plan, partitions));
+    },
+    trouble: say,
+    ending({ read, printed }, { isTaken, isCommitted }) {
+      const left = isTaken ? '' : ' The last of it was not taken by whoever reads the output.';
+      const committed = isCommitted ? ' What was printed is committed.' : '';
+      if (!quiet || !isTaken) say(`${read} records read, ${printed} printed.${left}${committed}`);
+    },
+  };
+}
+
+function beginningOf({ topic, reading }: TailPlan, partitions: readonly PartitionRange[]): string {
+  const many = partitions.length === 1 ? '1 partition' : `${partitions.length} partitions`;
+  const what = `Reading topic ${topic} (${many})`;
+  if (reading.group !== null) return `${what} as a member of group ${reading.group}. Ctrl-C ends.`;
+  if (reading.from === 'latest') return `${what} from now on. Ctrl-C ends.`;
+  const waiting = partitions.reduce((sum, { start, end }) => sum + (end - start), 0n);
+  const goesOn = reading.to === undefined ? ', then what comes. Ctrl-C ends.' : '.';
+  return `${what}: about ${waiting} records${goesOn}`;
+}
+
+/**
+ * The package's own lines. One is left out as long as nothing was read: the fault that ends the command, which says it itself.
+ */
+export function sayDiagnostics(counts: Counts): void {
+  const sink = stderrSink();
+  subscribe(diagnosticsChannelName, (message) => {
+    if (isEvent(message) && !(counts.read === 0 && isLastingFault(message))) sink(message);
+  });
+}
+
+/** Only the package itself publishes there. */
+const isEvent = (message: unknown): message is DiagnosticEvent =>
+  typeof message === 'object' && message !== null && 'code' in message && 'detail' in message;
