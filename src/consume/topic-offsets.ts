@@ -1,4 +1,5 @@
 /** Asks the brokers at which offsets a reading of a topic begins and ends. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Admin } from 'kafkajs';
 import { waitedFor } from '../auth/waited-for.ts';
 import type { BrokerFault } from '../broker-faults.ts';
@@ -67,7 +68,7 @@ async function ask(
   over.addEventListener('abort', () => client.disconnect(), { once: true });
   const admin = client.kafka.admin();
   await admin.connect();
-  const ends = await admin.fetchTopicOffsets(topic);
+  const ends = await onceLed(() => admin.fetchTopicOffsets(topic), over);
   const startAt = await offsetsAt(admin, topic, from);
   const endAt = await offsetsAt(admin, topic, to);
   return ends
@@ -79,6 +80,26 @@ async function ask(
       return [{ partition, start: start < end ? start : end, end }];
     })
     .toSorted((a, b) => a.partition - b.partition);
+}
+
+/** A topic that was just made, or whose leader has moved: brokers learn of it one after the other, and kafkajs asks once. */
+const leaderElsewhere: ReadonlySet<unknown> = new Set([
+  'NOT_LEADER_FOR_PARTITION',
+  'LEADER_NOT_AVAILABLE',
+]);
+
+/** Milliseconds between two looks for a leader. */
+const leaderPollMs = 100;
+
+async function onceLed<T>(question: () => Promise<T>, over: AbortSignal): Promise<T> {
+  for (;;) {
+    try {
+      return await question();
+    } catch (error) {
+      if (!leaderElsewhere.has(Object(error).type)) throw error;
+      await sleep(leaderPollMs, undefined, { signal: over });
+    }
+  }
 }
 
 /** Of the ends themselves nothing is asked. A time behind the last record is the log's end. */

@@ -157,6 +157,8 @@ class SessionKeySource implements ServiceKeySource {
     const { key } = held;
     const now = performance.now();
     if (key.fresh && now - held.since < activationMs) return;
+    // Another source, or another process, may have made it just now.
+    if (ageOf(key) < activationMs) return;
     if (now - held.saidAt < sayAgainMs) return;
     held.saidAt = now;
     const what =
@@ -195,6 +197,13 @@ function asFailure(thrown: unknown): ServiceError | AuthenticationError {
   const message = `The service key cannot be had: ${what}.`;
   const options = { status: null, retriable: true };
   return new ServiceError('SERVICE_UNAVAILABLE', message, options, { cause: thrown });
+}
+
+/** Milliseconds, by the service's clock and this one; infinite where nobody knows. */
+function ageOf(key: ServiceKey): number {
+  const madeAt =
+    key.version === 'v3' && key.createdAt !== null ? Date.parse(key.createdAt) : Number.NaN;
+  return Number.isNaN(madeAt) ? Number.POSITIVE_INFINITY : Date.now() - madeAt;
 }
 
 const isSame = (one: ServiceKey, other: ServiceKey): boolean =>

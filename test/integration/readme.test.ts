@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 
 /** The topic that the README's snippets name. */
-const topic = 'my-topic';
+const topic = 'my_topic';
 
 const blocks = (language: string): string[] =>
   [...readme.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\``, 'gm'))].map(
@@ -21,11 +21,12 @@ const blocks = (language: string): string[] =>
 const testedBy: Readonly<Record<string, string>> = {
   'npm run quickstart': 'quickstart.test.ts',
   'npm test': 'this very run',
-  'npm run stack -- --topic my-topic': 'stack.test.ts',
+  'npm run stack -- --topic my_topic': 'stack.test.ts',
   'npm install diaspora-logger pino': 'packaging/package.test.ts',
   'npx diaspora-logger request-token --save': 'request-token.test.ts',
+  'npx diaspora-logger topics claim my_topic': 'docs-account.test.ts',
   'export DIASPORA_BOOTSTRAP=broker.example.org:9094': 'the snippets below',
-  'export DIASPORA_TOPIC=my-topic': 'the snippets below',
+  'export DIASPORA_TOPIC=my_topic': 'the snippets below',
 };
 
 let directory = '';
