@@ -37,6 +37,10 @@ export function kcatConfig(connection: ClientConnection): string {
       : [
           `# Put the value in place of ${hidden.map(({ variable }) => `$${variable}`).join(' and ')}: envsubst does that.`,
         ]),
+    // https://github.com/confluentinc/librdkafka/pull/4895
+    ...(signIn.type === 'scram'
+      ? ['# For brokers of Kafka 4 its librdkafka must be 2.6.1 or newer: kcat -V tells.']
+      : []),
     bootstrapBrokers === null
       ? '#bootstrap.servers=host:port'
       : line(['bootstrap.servers', bootstrapBrokers]),

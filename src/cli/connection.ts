@@ -13,7 +13,7 @@ import { kcatConfig, kcatFirstLine } from '../auth/kcat-config.ts';
 import { type PythonClient, pythonClient, pythonClients } from '../auth/python-client.ts';
 import { fileNameOf, requireDirectory, writeSecretFile } from '../auth/secret-file.ts';
 import { ConfigurationError } from '../errors.ts';
-import { type ToldConnection, tellConnection } from './client-connection.ts';
+import type { ToldConnection } from './client-connection.ts';
 import { addConnectionFlags, type ConnectionFlags, optionsFrom } from './connection-flags.ts';
 import { exitCodesHelp } from './exit-codes.ts';
 import { printJson, printTable } from './output.ts';
@@ -61,6 +61,7 @@ async function run(flags: Flags): Promise<void> {
   requireOneForm(flags);
   const { connection: options } = optionsFrom(flags);
   if (flags.out !== undefined) await requireDirectory(flags.out, 'the file');
+  const { tellConnection } = await import('./client-connection.ts');
   const told = await tellConnection(options, {
     showSecrets: flags.showSecrets === true || flags.out !== undefined,
     env: process.env,

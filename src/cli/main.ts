@@ -17,6 +17,11 @@ import { whoamiCommand } from './whoami.ts';
 
 const program = new Command('diaspora-logger')
   .description('Log records to Kafka, signed in with Globus.')
+  // One line each; what a command's own help begins with may be longer.
+  .configureHelp({
+    subcommandDescription: (command) =>
+      command.summary() || (command.description().split('\n')[0] ?? ''),
+  })
   .showHelpAfterError('(--help tells more)')
   .exitOverride();
 /** In the order in which a newcomer meets them. */

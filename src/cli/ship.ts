@@ -51,6 +51,7 @@ export function shipCommand(): Command {
     .option('--headers <name=value>', 'a header for every record; may be repeated', addHeader)
     .option('--header-fields <name,…>', 'fields of a JSON line that become headers', names)
     .option('--partition <number>', 'one partition for every record', Number)
+    .option('--arrival-time', 'the present time for each record, instead of that in its line')
     .option(
       '--source-headers',
       'number the records, so that "audit" can prove that none is missing',

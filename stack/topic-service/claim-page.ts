@@ -10,7 +10,7 @@ import { type FormField, Refusal } from './refusal.ts';
 import { formatFor } from './replies.ts';
 import { checkFormName } from './topic-names.ts';
 
-export const claimPath = '/acl';
+const claimPath = '/acl';
 
 /** What the form shows in its fields. The token is never among it. */
 interface Filled {

@@ -1,12 +1,5 @@
 /** The stack's topic service as tests use it, from any process. */
-import {
-  controlPath,
-  type ServiceFault,
-  type ServiceRequest,
-  type ServiceSwitches,
-} from './switches.ts';
-
-export type { ServiceFault, ServiceRequest, ServiceSwitches };
+import { controlPath, type ServiceRequest, type ServiceSwitches } from './switches.ts';
 
 export interface TopicService {
   /** `http://127.0.0.1:PORT` */

@@ -48,11 +48,13 @@ export class Namespaces {
   remove(identity: Identity): Promise<void> {
     const namespace = namespaceOf(identity.subject);
     return this.#line.run(namespace, async () => {
-      if (!(await this.#exists(namespace, identity))) return;
+      const holders = await this.#rights.holders(inside(namespace));
+      if (!holders.has(subjectPrincipal(identity))) return;
       for (const topic of await this.#topicsIn(namespace)) {
         await this.#topics.delete(`${namespace}.${topic}`);
       }
-      await this.#rights.revoke(principalsOf(identity), inside(namespace));
+      // All of them: a user name may have been another one when the rights were given.
+      await this.#rights.revoke([...holders], inside(namespace));
     });
   }
 

@@ -14,7 +14,7 @@ export function formatFor(request: FastifyRequest): ReplyFormat {
 /** The refusal that an error of the framework or of the service stands for. */
 export function refusalFor(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
-  const { code, statusCode } = { code: '', statusCode: 500, ...Object(error) };
+  const { statusCode } = { statusCode: 500, ...Object(error) };
   if (statusCode === 413) {
     return new Refusal(413, 'BODY_TOO_LARGE', 'The request is too large.', { cause: error });
   }
@@ -30,9 +30,7 @@ export function refusalFor(error: unknown): Refusal {
     return new Refusal(statusCode, 'BAD_REQUEST', 'The address or a header is too long.');
   }
   if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500) {
-    return new Refusal(statusCode, 'BAD_REQUEST', 'The request is not well formed.', {
-      cause: code,
-    });
+    return new Refusal(statusCode, 'BAD_REQUEST', 'The request is not well formed.');
   }
   return new Refusal(500, 'FAULT', 'The topic service failed, and has noted why.', {
     cause: error,

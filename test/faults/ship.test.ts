@@ -48,16 +48,17 @@ interface Way {
   readonly fault: () => Promise<void>;
 }
 
-const ways: readonly Way[] = [
-  { what: 'nothing disturbs it', fault: async () => {} },
-  {
-    what: 'the only broker is restarted in the middle',
-    async fault() {
-      for (const broker of stack.brokers) await broker.stop();
-      for (const broker of stack.brokers) await broker.start();
-    },
+const undisturbed: Way = { what: 'nothing disturbs it', fault: async () => {} };
+
+const restarted: Way = {
+  what: 'the only broker is restarted in the middle',
+  async fault() {
+    for (const broker of stack.brokers) await broker.stop();
+    for (const broker of stack.brokers) await broker.start();
   },
-];
+};
+
+const ways = inForm({ full: [undisturbed, restarted], short: [restarted] });
 
 describe(`\`ship\` of a file of ${count} lines: each is there once, in little memory,`, () => {
   it.for(ways)('where $what', async ({ what, fault }, context) => {

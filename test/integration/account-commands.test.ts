@@ -1,6 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { authService, eventService } from '../../src/auth/globus-service.ts';
 import { TokenStore } from '../../src/auth/token-store.ts';
@@ -8,7 +10,15 @@ import { confidentialClient, nativeAppClientId } from '../../stack/globus-facts.
 import { type Stack, startStack } from '../../stack/stack.ts';
 import { type Account, Accounts } from './account.ts';
 import { buildPackage } from './built-package.ts';
-import { type CommandEnd, runCommand, startAtTerminal, startCommand } from './command.ts';
+import {
+  type CommandEnd,
+  runCommand,
+  startAtTerminal,
+  startCommand,
+  startShell,
+} from './command.ts';
+
+const commandLine = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 let stack: Stack;
 let accounts: Accounts;
@@ -669,6 +679,41 @@ describe('keys', () => {
 async function until(isSo: () => Promise<boolean>): Promise<void> {
   while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 20));
 }
+
+/** By a file system of its own, which only root may make. */
+const canMount = process.getuid?.() === 0 && spawnSync('mount', ['--version']).status === 0;
+
+describe('A place where nothing can be kept', () => {
+  const key = ['keys', 'put', '--access-key', 'DSPANOWHERE', '--secret-from', 'MOVED'] as const;
+  const moved = { MOVED: 'a-secret-from-elsewhere' };
+
+  it('is told of where it is read-only', async () => {
+    const person = accounts.newcomer();
+    chmodSync(person.home, 0o555);
+    const args = key.map((arg) => `'${arg}'`).join(' ');
+    // Root may write anywhere.
+    const asAnybody =
+      process.getuid?.() === 0 ? 'setpriv --reuid=65534 --clear-groups --inh-caps=-all' : '';
+    const end = await startShell(`${asAnybody} "${process.execPath}" "${commandLine}" ${args}`, {
+      env: { ...person.env, ...moved },
+    }).ended;
+    expect(end).toMatchObject({ code: 3, out: '' });
+    expect(end.err).toContain(`the token store ${person.store.path} cannot be written (EACCES)`);
+    expectOneLine(end);
+  });
+
+  it.runIf(canMount)('is told of where the disk is full, and nothing half is left', async () => {
+    const person = accounts.newcomer();
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', person.home]);
+    onTestFinished(() => void execFileSync('umount', [person.home]));
+    writeFileSync(join(person.home, 'full'), Buffer.alloc(12 * 1024));
+    const end = await accounts.run(key, { env: { ...person.env, ...moved } });
+    expect(end).toMatchObject({ code: 3, out: '' });
+    expect(end.err).toContain(`the token store ${person.store.path} cannot be written`);
+    expectOneLine(end);
+    expect(readdirSync(person.home)).toEqual(['full']);
+  });
+});
 
 async function breakStore({ store }: Account): Promise<void> {
   writeFileSync(store.path, 'this is no database '.repeat(100));

@@ -9,7 +9,8 @@ import type { Audit } from '../../src/cli/audit/audit-topic.ts';
 import { DiasporaLogger } from '../../src/index.ts';
 import { sharedStack, uniqueTopic } from '../shared-stack.ts';
 import { buildPackage } from './built-package.ts';
-import { runCommand, startCommand } from './command.ts';
+import { runCommand, startCommand, startShell } from './command.ts';
+import { DocsPage } from './docs-page.ts';
 import { newTopic, plainOptions, signedInEnv } from './topic-content.ts';
 
 beforeAll(() => buildPackage());
@@ -58,9 +59,7 @@ async function write(
 describe('audit', () => {
   it('proves that a file was shipped, each line once', async () => {
     const topic = await newTopic('audit', 3);
-    const directory = await mkdtemp(join(tmpdir(), 'audit-'));
-    onTestFinished(() => rm(directory, { recursive: true, force: true }));
-    const path = join(directory, 'app.log');
+    const path = join(await newDirectory(), 'app.log');
     await writeFile(path, 'a line of some length\n'.repeat(20_000));
     const flags = ['--topic', topic, ...plain(), '--source-headers', '--json'];
     const { sourceId } = JSON.parse((await runCommand(['ship', ...flags, path])).out);
@@ -266,3 +265,48 @@ describe('audit fails, with the cause in one line,', () => {
     expect(await command.ended).toMatchObject({ code: 130, out: '', err: '' });
   });
 });
+
+describe('docs/audit.md', () => {
+  const page = new DocsPage('audit.md');
+  const npx = 'npx() { shift; diaspora-logger "$@"; }';
+
+  it.each(page.ofLanguage('sh').map(({ code }) => code.trim()))('%s', async (snippet) => {
+    const topic = await newTopic('audit');
+    const cwd = await newDirectory();
+    await writeFile(join(cwd, 'monday.log'), 'a\n\nb\n');
+    const script = `set -e; ${npx}\n${snippet.replaceAll('archive', topic)}`;
+    const end = await startShell(script, { cwd, env: await signedInEnv() }).ended;
+    expect(end.code, end.err).toBe(0);
+  });
+
+  it('shows what it prints', async () => {
+    const [clean = '', faulty = ''] = page.ofLanguage('text').map(({ code }) => code);
+    const [, sourceId = ''] = /^Source ([\da-f-]+):/m.exec(faulty) ?? [];
+    const topic = await newTopic('audit', 2);
+    await write(
+      topic,
+      [
+        [0, 1, 4, 5],
+        [7, 6, 1],
+      ],
+      sourceId,
+    );
+    const { out } = await runCommand(['audit', topic, ...plain()]);
+    expect(out).toBe(faulty.replace('archive', topic));
+    const million = await newTopic('audit', 3);
+    await write(million, [[0], [1], [2]], sourceId);
+    const { out: few } = await runCommand(['audit', million, ...plain()]);
+    const grown = few.replaceAll('3 records', '1,000,000 records').replace('to 2:', 'to 999,999:');
+    expect(grown).toBe(clean.replace('archive', million));
+  });
+
+  it('has no other snippets', () => {
+    expect(page.untested()).toEqual([]);
+  });
+});
+
+async function newDirectory(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'audit-'));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  return directory;
+}

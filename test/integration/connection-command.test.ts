@@ -1,6 +1,14 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFile, spawnSync } from 'node:child_process';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { confidentialClient } from '../../stack/globus-facts.ts';
 import { produceAndConsumeInJava } from '../../stack/java-tools.ts';
@@ -9,6 +17,9 @@ import { pythonWith } from '../support/python.ts';
 import { type Account, Accounts } from './account.ts';
 import { buildPackage } from './built-package.ts';
 import { type Env, runCommand } from './command.ts';
+
+/** Not the synchronous one: the stack's Globus and its topic service live in this process. */
+const run = promisify(execFile);
 
 let stack: Stack;
 let accounts: Accounts;
@@ -139,11 +150,10 @@ describe('connection --python', () => {
       const file = join(accounts.directory(), 'hello.py');
       writeFileSync(file, out);
       const before = await lengthOf(way.topic);
-      const said = execFileSync(python, [file, way.topic], {
+      const { stdout } = await run(python, [file, way.topic], {
         env: { PATH: process.env['PATH'], ...way.secrets },
-        encoding: 'utf8',
       });
-      expect(said).toBe(`stored in partition 0 at offset ${before}\n`);
+      expect(stdout).toBe(`stored in partition 0 at offset ${before}\n`);
     },
   );
 
@@ -153,7 +163,7 @@ describe('connection --python', () => {
     const { out } = await runCommand(args, { env: way.env });
     const file = join(accounts.directory(), 'hello.py');
     writeFileSync(file, out);
-    execFileSync(python, [file, topic], { env: { PATH: process.env['PATH'] } });
+    await run(python, [file, topic], { env: { PATH: process.env['PATH'] } });
   });
 
   it('prints one for a confidential client, whose secret is in no place but the environment', async () => {
@@ -165,7 +175,7 @@ describe('connection --python', () => {
     writeFileSync(file, out);
     const own = `${clientId}@clients.auth.globus.org`;
     await stack.createTopic('of-a-client', { owner: own });
-    execFileSync(python, [file, 'of-a-client'], {
+    await run(python, [file, 'of-a-client'], {
       env: { PATH: process.env['PATH'], ...secrets },
     });
     expect(await lengthOf('of-a-client')).toBe(1n);
@@ -223,6 +233,17 @@ async function withEnvironment(env: Env, action: () => Promise<void>): Promise<v
   }
 }
 
+/** A directory with the librdkafka of Python's client: that of a distribution is often too old for passwords at Kafka 4. */
+function recentLibrdkafka(): string {
+  const lib = join(dirname(dirname(python)), 'lib');
+  const file = readdirSync(lib, { recursive: true, encoding: 'utf8' }).find((name) =>
+    /librdkafka-\w+\.so\.1$/.test(name),
+  );
+  const directory = accounts.directory();
+  symlinkSync(join(lib, file ?? ''), join(directory, 'librdkafka.so.1'));
+  return directory;
+}
+
 const hasKcat = spawnSync('kcat', ['-V']).status === 0;
 
 describe('connection --kcat', () => {
@@ -235,11 +256,10 @@ describe('connection --kcat', () => {
     const file = join(out, 'kcat.conf');
     expect(end).toMatchObject({ code: 0, out: `${file}\n`, err: '' });
     expect(statSync(file).mode & 0o777).toBe(0o600);
-    const metadata = execFileSync('kcat', ['-F', file, '-J', '-L', '-t', way.topic], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
+    const { stdout } = await run('kcat', ['-F', file, '-J', '-L', '-t', way.topic], {
+      env: { PATH: process.env['PATH'], LD_LIBRARY_PATH: recentLibrdkafka() },
     });
-    expect(JSON.parse(metadata).topics[0]).toMatchObject({ topic: way.topic });
+    expect(JSON.parse(stdout).topics[0]).toMatchObject({ topic: way.topic });
   });
 
   it('prints the variable in place of the secret, and says how it is put there', async () => {

@@ -1,14 +1,5 @@
 /** The page of containers: its app as process 1 in a read-only root without HOME, with a Secret as Kubernetes mounts it. */
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -20,6 +11,7 @@ import { sharedStack } from '../shared-stack.ts';
 import { buildPackage } from './built-package.ts';
 import { type Container, hasNamespaces, type Mount, startContainer } from './container.ts';
 import { DocsPage } from './docs-page.ts';
+import { MountedSecret } from './mounted-secret.ts';
 import { SnippetDirectory } from './snippet-directory.ts';
 import { messagesOf, newTopic } from './topic-content.ts';
 
@@ -111,38 +103,29 @@ describe('As process 1, all read-only, without HOME,', () => {
   const stack = sharedStack();
   const directory = new SnippetDirectory();
   const { DIASPORA_ISSUER, DIASPORA_CA_FILE, DIASPORA_BOOTSTRAP } = stack.env;
-  let volumes: string;
+  const secrets: MountedSecret[] = [];
+  const deadLetters = mkdtempSync(join(tmpdir(), 'dead-letters-'));
 
   beforeAll(async () => {
     await buildPackage();
     directory.write(...page.files());
-    volumes = mkdtempSync(join(tmpdir(), 'volumes-'));
   });
   afterAll(() => {
     directory[Symbol.dispose]();
-    rmSync(volumes, { recursive: true });
+    for (const secret of secrets) secret[Symbol.dispose]();
+    rmSync(deadLetters, { recursive: true });
   });
 
   beforeEach((context) => {
     if (!hasNamespaces) context.skip('this user may not make namespaces');
   });
 
-  /** A Secret as the kubelet mounts it: files are links into a directory that changes as a whole. */
-  function mountSecret(): Mount & { put(token: string): void } {
-    const source = mkdtempSync(join(volumes, 'secret-'));
-    return {
-      source,
-      target: pod.volumeMounts[0].mountPath,
-      put(token) {
-        const version = mkdtempSync(join(source, '..version-'));
-        writeFileSync(join(version, basename(tokenFile)), token);
-        symlinkSync(basename(version), join(source, '..new'));
-        renameSync(join(source, '..new'), join(source, '..data'));
-        if (!readdirSync(source).includes(basename(tokenFile))) {
-          symlinkSync(join('..data', basename(tokenFile)), join(source, basename(tokenFile)));
-        }
-      },
-    };
+  /** The page's Secret, mounted where the page has it, with this token in it. */
+  function secretWith(token: string): { secret: MountedSecret; mount: Mount } {
+    const secret = new MountedSecret();
+    secrets.push(secret);
+    secret.put(basename(tokenFile), token);
+    return { secret, mount: { source: secret.directory, target: pod.volumeMounts[0].mountPath } };
   }
 
   interface Started {
@@ -197,9 +180,8 @@ describe('As process 1, all read-only, without HOME,', () => {
   });
 
   it('the app delivers everything up to its last word after SIGTERM', async () => {
-    const secret = mountSecret();
-    secret.put((await stack.globus.signIn()).refreshToken);
-    const { app, topic, ask } = await start([secret]);
+    const { mount } = secretWith((await stack.globus.signIn()).refreshToken);
+    const { app, topic, ask } = await start([mount]);
     for (let i = 0; i < 20; i += 1) expect(await ask(`/${i}`)).toBe('ok\n');
     app.kill('SIGTERM');
     expect(await app.ended).toMatchObject({ code: 0, stderr: '' });
@@ -210,12 +192,11 @@ describe('As process 1, all read-only, without HOME,', () => {
   it('the app takes a new token from the Secret, and delivers what had waited', async () => {
     const { refreshToken: revoked } = await stack.globus.signIn();
     await stack.globus.revoke(revoked);
-    const secret = mountSecret();
-    secret.put(revoked);
-    const { app, topic, ask } = await start([secret]);
+    const { secret, mount } = secretWith(revoked);
+    const { app, topic, ask } = await start([mount]);
     await ask('/early');
     await app.complained('diaspora-logger REFRESH_TOKEN_INVALID');
-    secret.put((await stack.globus.signIn()).refreshToken);
+    secret.put(basename(tokenFile), (await stack.globus.signIn()).refreshToken);
     await expect.poll(() => messagesOf(topic), { timeout: 30_000 }).toContain('asked');
     app.kill('SIGTERM');
     expect(await app.ended).toMatchObject({ code: 0 });
@@ -239,11 +220,10 @@ describe('As process 1, all read-only, without HOME,', () => {
   });
 
   it('a refresh token that Globus replaces is kept in memory, and the app says so', async () => {
-    const secret = mountSecret();
-    secret.put((await stack.globus.signIn()).refreshToken);
+    const { mount } = secretWith((await stack.globus.signIn()).refreshToken);
     await stack.globus.set({ rotateRefreshTokens: true });
     try {
-      const { app, topic, ask } = await start([secret]);
+      const { app, topic, ask } = await start([mount]);
       await ask('/');
       app.kill('SIGTERM');
       const { code, stderr } = await app.ended;
@@ -260,9 +240,8 @@ describe('As process 1, all read-only, without HOME,', () => {
     const handler = code.indexOf('for (const signal');
     expect(handler).toBeGreaterThan(0);
     writeFileSync(join(directory.path, 'deaf.js'), code.slice(0, handler));
-    const secret = mountSecret();
-    secret.put((await stack.globus.signIn()).refreshToken);
-    const { app, ask } = await start([secret], {}, ['node', 'deaf.js']);
+    const { mount } = secretWith((await stack.globus.signIn()).refreshToken);
+    const { app, ask } = await start([mount], {}, ['node', 'deaf.js']);
     await ask('/');
     app.kill('SIGTERM');
     expect(await ask('/')).toBe('ok\n');
@@ -271,12 +250,9 @@ describe('As process 1, all read-only, without HOME,', () => {
   });
 
   it('dead-letters.js keeps what no broker took on its volume, and ends in time', async () => {
-    const source = join(volumes, 'dead-letters');
-    mkdirSync(source);
     const { code } = page.file('dead-letters.js');
     const [, target = ''] = /deadLetter: '([^']+)'/.exec(code) ?? [];
-    const secret = mountSecret();
-    secret.put((await stack.globus.signIn()).refreshToken);
+    const { mount } = secretWith((await stack.globus.signIn()).refreshToken);
     const options = {
       command: ['node', 'dead-letters.js'],
       directory: directory.path,
@@ -285,7 +261,7 @@ describe('As process 1, all read-only, without HOME,', () => {
     const begun = performance.now();
     const app = startContainer({
       ...options,
-      mounts: [secret, { source, target, writable: true }],
+      mounts: [mount, { source: deadLetters, target, writable: true }],
     });
     const end = await app.ended;
     expect(end.code).toBe(0);
@@ -293,10 +269,12 @@ describe('As process 1, all read-only, without HOME,', () => {
     expect(performance.now() - begun).toBeLessThan(
       deployment.terminationGracePeriodSeconds * 1_000,
     );
-    const [kept = ''] = readdirSync(source);
-    expect(readFileSync(join(source, kept), 'utf8')).toContain('kept, if no broker can be reached');
+    const [kept = ''] = readdirSync(deadLetters);
+    expect(readFileSync(join(deadLetters, kept), 'utf8')).toContain(
+      'kept, if no broker can be reached',
+    );
 
-    const refused = await startContainer({ ...options, mounts: [secret] }).ended;
+    const refused = await startContainer({ ...options, mounts: [mount] }).ended;
     expect(refused.code).toBe(1);
     expect(refused.stderr).toMatch(
       /ConfigurationError: Option "deadLetter": cannot write to the directory /,

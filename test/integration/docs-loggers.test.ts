@@ -15,7 +15,7 @@ const testedBy = [
   'npm install diaspora-logger winston', // likewise
   'npx diaspora-logger request-token --save', // request-token.test.ts
   'export DIASPORA_BOOTSTRAP=broker.example.org:9094', // each run below
-  'export DIASPORA_TOPIC=my-topic', // likewise
+  'export DIASPORA_TOPIC=my_topic', // likewise
 ];
 
 let signedIn: Record<string, string>;

@@ -13,6 +13,8 @@ import { type Stack, startStack } from '../../stack/stack.ts';
 import { sharedStack, uniqueTopic } from '../shared-stack.ts';
 import { buildPackage } from './built-package.ts';
 import { type CommandEnd, type Env, runCommand, startAtTerminal } from './command.ts';
+import { DocsPage } from './docs-page.ts';
+import { SnippetDirectory } from './snippet-directory.ts';
 import { newTopic, recordsOf } from './topic-content.ts';
 
 const stack = sharedStack();
@@ -38,11 +40,15 @@ interface Report {
   readonly exitCode: number;
   readonly checks: readonly {
     readonly id: string;
+    readonly title: string;
     readonly status: string;
     readonly detail: string;
     readonly advice: string | null;
   }[];
 }
+
+/** What any check has said in these tests. */
+const seen: string[] = [];
 
 interface Examined extends CommandEnd {
   readonly report: Report;
@@ -67,6 +73,7 @@ async function examine(
   // The shifted clock's own words.
   expect(end.err.replaceAll('A token was renewed.\n', '')).toBe('');
   const report: Report = JSON.parse(end.out);
+  seen.push(...report.checks.map(({ detail }) => detail));
   expect(end.code).toBe(report.exitCode);
   return { ...end, report };
 }
@@ -594,7 +601,7 @@ const broken: readonly Broken[] = [
     fault: 'a service that is down',
     with: () => ({
       args: ['--auth', 'diaspora', '--service-url', 'http://127.0.0.1:1'],
-      env: { DIASPORA_SUBJECT: subject },
+      env: { DIASPORA_SUBJECT: subject, DIASPORA_USER_DIR: join(directory, 'nothing') },
     }),
     check: 'service',
     detail: /ECONNREFUSED/,
@@ -613,7 +620,7 @@ const broken: readonly Broken[] = [
     fault: 'no service key where making one would end another',
     with: () => ({
       args: ['--auth', 'diaspora', '--api-version', 'v1'],
-      env: { DIASPORA_SUBJECT: subject },
+      env: { DIASPORA_SUBJECT: subject, DIASPORA_USER_DIR: join(directory, 'nothing') },
     }),
     check: 'key',
     detail: /none is stored here/,
@@ -742,5 +749,47 @@ describe('doctor finds, in a cluster of its own,', () => {
     } finally {
       broker?.thaw();
     }
+  });
+});
+
+describe('docs/doctor.md', () => {
+  const page = new DocsPage('doctor.md');
+
+  it('lists in its last table what was seen here', () => {
+    const [, rows = ''] = page.text.split('| you see |');
+    const texts = [...rows.matchAll(/^\| (`[^|]+`) \|/gm)].flatMap(([, cell = '']) =>
+      [...cell.matchAll(/`([^`]+)`/g)].map(([, text = '']) => text),
+    );
+    expect(texts.length).toBeGreaterThan(30);
+    const all = seen.join('\n');
+    expect(texts.filter((text) => !all.includes(text))).toEqual([]);
+  });
+
+  it('names every check', async () => {
+    const examined = await examine(['--auth', 'diaspora', '--no-write'], {
+      DIASPORA_SUBJECT: subject,
+    });
+    const [, table = ''] = page.text.split('| check |');
+    const named = [...(table.split('\n\n')[0] ?? '').matchAll(/^\| (`[^|]+`) \|/gm)].flatMap(
+      ([, cell = '']) => [...cell.matchAll(/`([^`]+)`/g)].map(([, id]) => id),
+    );
+    expect(named).toEqual(examined.report.checks.map(({ id }) => id));
+    // The example has the titles that the command prints.
+    const [example] = page.ofLanguage('text');
+    const titles = examined.report.checks.map(({ title }) => title);
+    const shown = [...(example?.code ?? '').matchAll(/^[✔✘!-] (.{18})/gm)].map(([, name = '']) =>
+      name.trim(),
+    );
+    expect(shown.filter((name) => !titles.includes(name))).toEqual([]);
+  });
+
+  it('shows commands that run as they stand', async () => {
+    await stack.createTopic('api-logs').catch(() => undefined);
+    using snippets = new SnippetDirectory();
+    for (const command of page.commands()) {
+      const { code, stderr } = await snippets.startShell(command, env).ended;
+      expect({ code, stderr }, command).toEqual({ code: 0, stderr: '' });
+    }
+    expect(page.untested()).toEqual([]);
   });
 });

@@ -110,7 +110,10 @@ export async function writeAndRead(
   try {
     await consumer.subscribe({ topic, fromBeginning: true });
     await new Promise<void>((resolve, reject) => {
-      consumer.on('consumer.crash', ({ payload }) => reject(payload.error));
+      // What passes, kafkajs tries again.
+      consumer.on('consumer.crash', ({ payload: { error, restart } }) => {
+        if (!restart) reject(error);
+      });
       consumer
         .run({
           eachMessage: async ({ message }) => {

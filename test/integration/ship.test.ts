@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,11 +27,14 @@ import {
   startCommand,
   startShell,
 } from './command.ts';
+import { DocsPage } from './docs-page.ts';
 import { newTopic, recordsOf, signedInEnv, valuesOf } from './topic-content.ts';
 
 beforeAll(() => buildPackage());
 
 const isRoot = process.getuid?.() === 0;
+
+const prettyFile = createRequire(import.meta.url).resolve('pino-pretty/bin.js');
 
 const commandLine = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
@@ -206,9 +210,8 @@ describe('ship', () => {
     const before = Date.now();
     const own = await ship([...to(topic), '--arrival-time'], { input });
     expect(own).toMatchObject({ acknowledged: 3, err: '' });
-    for (const { timestamp } of (await recordsOf(topic)).slice(3)) {
-      expect(timestamp).toBeGreaterThanOrEqual(before);
-    }
+    const times = (await recordsOf(topic)).filter(({ offset }) => offset >= 3n);
+    expect(times.map(({ timestamp }) => timestamp >= before)).toEqual([true, true, true]);
   });
 
   it('takes the rest of its options from a file', async () => {
@@ -217,6 +220,20 @@ describe('ship', () => {
     const flags = to('another').filter((flag) => flag !== '--topic' && flag !== 'another');
     expect(await ship([...flags, '--config', config], { input: 'a\n' })).toMatchObject({ code: 0 });
     expect((await recordsOf(topic)).map(({ key }) => String(key))).toEqual(['k']);
+  });
+
+  it('takes lines that are typed, until Ctrl-D', async () => {
+    const topic = await newTopic('ship');
+    const { code, out } = await startAtTerminal(['ship', ...to(topic)], { input: 'typed\n' }).ended;
+    expect(out).toContain('reading lines from the terminal');
+    expect(out).toContain('1 record');
+    expect(code).toBe(0);
+  });
+
+  it('goes on where nobody reads what it has to say', async () => {
+    const command = `diaspora-logger ship ${nowhere.join(' ')} --close-timeout 1`;
+    const line = `(printf 'a\\n' | ${command}; echo ended $?) 2> >(exec true)`;
+    expect(await startShell(line).ended).toMatchObject({ out: 'ended 4\n', err: '' });
   });
 
   it('shows a bar of a file on a terminal, and none with --json', async () => {
@@ -416,12 +433,24 @@ describe('ship without brokers', () => {
 });
 
 describe('ship with brokers that refuse', () => {
-  it('says that the token is no good', async () => {
+  it.each([
+    ['REFRESH_TOKEN_INVALID', [], { DIASPORA_REFRESH: 'nobody-has-it' }],
+    ['CREDENTIALS_MISSING', [], { DIASPORA_REFRESH: '' }],
+    ['SIGN_IN_REFUSED', ['--auth', 'scram', '--username', 'station'], {}],
+  ])('says %s', async (reason, flags, own) => {
     const topic = await newTopic('ship');
-    const env = { ...(await signedInEnv()), DIASPORA_REFRESH: 'nobody-has-it' };
-    const end = await ship(['--topic', topic, '--close-timeout', '2'], { env, input: 'a\n' });
+    const signedIn = await signedInEnv();
+    const env = {
+      ...signedIn,
+      DIASPORA_USER_DIR: await newDirectory(),
+      DIASPORA_BOOTSTRAP: sharedStack().bootstrap(flags.length > 0 ? 'SCRAM' : 'OAUTH'),
+      DIASPORA_PASSWORD: 'nobody-has-it',
+      ...own,
+    };
+    const args = ['--topic', topic, '--close-timeout', '2', ...flags];
+    const end = await ship(args, { env, input: 'a\n' });
     expect(end).toMatchObject({ code: 3, unresolved: 1 });
-    expect(end.err).toContain('REFRESH_TOKEN_INVALID');
+    expect(end.err).toContain(`diaspora-logger ${reason}:`);
     expect(end.err).not.toContain('nobody-has-it');
   });
 
@@ -432,7 +461,7 @@ describe('ship with brokers that refuse', () => {
     expect(end.err).toContain('TOPIC_UNKNOWN');
     const env = await signedInEnv();
     const asUser = await ship(['--topic', missing, '--close-timeout', '2'], { env, input: 'a\n' });
-    expect(asUser.err).toContain(missing);
+    expect(asUser.err).toContain('TOPIC_WRITE_DENIED');
     expect(asUser.code).toBe(3);
   });
 
@@ -482,6 +511,18 @@ describe('ship with brokers that refuse', () => {
 });
 
 describe('ship that is ended', () => {
+  it('by a terminal that closes', async () => {
+    const args = ['ship', ...nowhere, '--close-timeout', '0.5'];
+    const command = startCommand(args, { openInput: true });
+    command.child.stdin?.write('a\n');
+    await command.said('BROKER_UNREACHABLE');
+    command.child.stdin?.end();
+    command.kill('SIGHUP');
+    const { code, err } = await command.ended;
+    expect(code).toBe(129);
+    expect(err).toContain('ended by SIGHUP: of 1 record');
+  });
+
   it('reads the last words of an app that got the same Ctrl-C', async () => {
     const topic = await newTopic('ship');
     const app = await fileOf(
@@ -582,6 +623,65 @@ async function countOf(topic: string): Promise<number> {
   const ends = await sharedStack().endOffsets(topic);
   return [...ends.values()].reduce((sum, end) => sum + Number(end), 0);
 }
+
+describe('docs/ship.md', () => {
+  const page = new DocsPage('ship.md');
+
+  /** In a directory with the files that the page names. */
+  async function setUp(): Promise<Required<Pick<CommandOptions, 'cwd' | 'env'>>> {
+    const cwd = await newDirectory();
+    const app = 'console.log(\'{"level":30,"msg":"from the app"}\');';
+    writeFileSync(join(cwd, 'app.js'), app);
+    writeFileSync(join(cwd, 'app.log'), '');
+    for (const name of ['monday.log', 'tuesday.log']) writeFileSync(join(cwd, name), 'a\nb\n');
+    return { cwd, env: await signedInEnv() };
+  }
+
+  /** Commands as a project runs them that has installed the package, and pino-pretty. */
+  const npx = `npx() { case $1 in
+    diaspora-logger) shift; diaspora-logger "$@" ;;
+    pino-pretty) shift; node "${prettyFile}" "$@" ;;
+    esac; }`;
+
+  const snippets = page.ofLanguage('sh').map(({ code }) => code.trim());
+  const isFollowing = (code: string): boolean => code.includes('--follow');
+
+  it.each(snippets.filter((code) => !isFollowing(code)))('%s', async (snippet) => {
+    const topic = await newTopic('ship');
+    const own = snippet.replaceAll(/app-logs|archive/g, topic);
+    const script = `set -e -o pipefail; ${npx}\n${own}`;
+    const { code, out, err } = await startShell(script, await setUp()).ended;
+    expect(code, err).toBe(0);
+    expect(err).toContain('all acknowledged');
+    const lines = snippet.match(/app\.js|(monday|tuesday)\.log/g) ?? [];
+    const count = lines.reduce((sum, file) => sum + (file === 'app.js' ? 1 : 2), 0);
+    expect(await countOf(topic)).toBe(count);
+    if (snippet.includes('pino-pretty')) expect(out).toContain('INFO: from the app');
+    if (snippet.includes('audit')) expect(out).toContain('none lost, repeated or out of order');
+  });
+
+  it.each(snippets.filter(isFollowing))('%s', async (snippet) => {
+    const topic = await newTopic('ship');
+    const own = snippet.replace('app-logs', topic).replace('/var/log/', '');
+    const command = startCommand(own.split(' ').slice(2), await setUp());
+    await command.said('following app.log from now on');
+    command.kill('SIGINT');
+    expect(await command.ended).toMatchObject({ code: 130 });
+  });
+
+  it('shows the object that --json prints, and options that a file may have', async () => {
+    const [config, summary] = page.ofLanguage('json').map(({ code }) => JSON.parse(code));
+    const path = await fileOf(JSON.stringify({ ...config, topic: await newTopic('ship') }));
+    const flags = to('t').filter((flag) => flag !== '--topic' && flag !== 't');
+    const { code, err, ...shown } = await ship([...flags, '--config', path], { input: 'a\n' });
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(Object.keys(shown)).toEqual(Object.keys(summary));
+  });
+
+  it('has no other snippets', () => {
+    expect(page.untested()).toEqual([]);
+  });
+});
 
 async function newTopicOf(config: Readonly<Record<string, string>>): Promise<string> {
   const topic = `ship-${randomBytes(4).toString('hex')}`;

@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import kafkajs, { type KafkaConfig } from 'kafkajs';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { auditTopic } from '../../stack/audit.ts';
+import { freePorts } from '../../stack/free-ports.ts';
 import { kafkaMurmur2, produceAndConsumeInJava, runKafkaTool } from '../../stack/java-tools.ts';
 import type { TopicRecord } from '../../stack/read-topic.ts';
 import { startStack } from '../../stack/stack.ts';
@@ -361,28 +362,53 @@ describe('npm run stack', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)(
     'prints what to export, and is gone after %s',
     async (signal) => {
-      const child = run(new URL('../../stack/main.ts', import.meta.url), '--topic', 'beamline:2');
+      const [port] = await freePorts(1);
+      const wanted = ['--topic', 'beamline:2', '--service-port', String(port)];
+      const child = run(new URL('../../stack/main.ts', import.meta.url), ...wanted);
       const env = new Map<string, string>();
       for await (const line of linesOf(child)) {
         const [, name = '', value = ''] = /^export (\w+)=(\S+)$/.exec(line) ?? [];
         env.set(name, value);
-        if (env.size === 5) break;
+        if (env.size === 6) break;
       }
       expect([...env.keys()].sort()).toEqual([
         'DIASPORA_BOOTSTRAP',
         'DIASPORA_CA_FILE',
         'DIASPORA_ISSUER',
         'DIASPORA_REFRESH',
+        'DIASPORA_SERVICE_URL',
         'DIASPORA_TOPIC',
       ]);
+      const serviceUrl = `http://127.0.0.1:${port}`;
+      expect(env.get('DIASPORA_SERVICE_URL')).toBe(serviceUrl);
+      expect((await fetch(`${serviceUrl}/acl`)).status).toBe(200);
       const directory = dirname(env.get('DIASPORA_CA_FILE') ?? '');
       expect(existsSync(directory)).toBe(true);
       child.kill(signal);
       const [code] = await once(child, 'exit');
       expect(code).toBe(0);
       expect(existsSync(directory)).toBe(false);
+      await expect(fetch(`${serviceUrl}/acl`)).rejects.toThrow('fetch failed');
     },
   );
+
+  it('says that the port for the topic service is taken, and ends', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    onTestFinished(() => void taken.close());
+    await once(taken, 'listening');
+    const { port } = { port: 0, ...Object(taken.address()) };
+    const child = run(
+      new URL('../../stack/main.ts', import.meta.url),
+      '--service-port',
+      String(port),
+    );
+    const said = child.stderr ? text(child.stderr) : Promise.resolve('');
+    const [code] = await once(child, 'exit');
+    expect(code).toBe(1);
+    expect(await said).toMatch(
+      /^Starting Kafka\nlisten EADDRINUSE: address already in use 127\.0\.0\.1:\d+: choose another port with --service-port\.\n$/,
+    );
+  });
 
   it.each([
     {
@@ -390,6 +416,12 @@ describe('npm run stack', () => {
       args: ['--brokers', '2'],
       env: process.env,
       line: '--brokers takes 1 or 3, not 2.',
+    },
+    {
+      fault: 'a port that is none',
+      args: ['--service-port', 'http'],
+      env: process.env,
+      line: '--service-port takes a port from 1 to 65535, not http.',
     },
     {
       fault: 'a missing Java',

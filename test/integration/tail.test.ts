@@ -7,7 +7,16 @@ import type { SendOptions } from '../../src/produce/logger.ts';
 import { DiasporaLogger } from '../../src/produce/logger.ts';
 import { sharedStack, uniqueTopic } from '../shared-stack.ts';
 import { buildPackage } from './built-package.ts';
-import { type Env, runCommand, startAtTerminal, startCommand, startShell } from './command.ts';
+import {
+  type CommandEnd,
+  type Env,
+  runCommand,
+  startAtTerminal,
+  startCommand,
+  startShell,
+} from './command.ts';
+import { DocsPage } from './docs-page.ts';
+import { SnippetDirectory } from './snippet-directory.ts';
 import { newTopic, plainOptions, signedInEnv } from './topic-content.ts';
 
 const stack = sharedStack();
@@ -376,7 +385,15 @@ describe.concurrent('tail at a terminal', () => {
   });
 });
 
-/** Each row of the table "When it goes wrong" of docs/tail.md. */
+/** What was said in these tests, with the exit code that it had. */
+const seen: { readonly err: string; readonly code: number | null }[] = [];
+
+async function fail(...command: Parameters<typeof runCommand>): Promise<CommandEnd> {
+  const end = await runCommand(...command);
+  seen.push(end);
+  return end;
+}
+
 describe.concurrent('tail says what is wrong, in one line,', () => {
   const oneLine = /^diaspora-logger: [^\n]+\n$/;
 
@@ -392,17 +409,17 @@ describe.concurrent('tail says what is wrong, in one line,', () => {
     [['--group', 'g', '--until', 'end'], /--until does not go with --group/],
     [['--group', 'g', '--from', '-1h'], /with --group.* --from takes earliest or now/i],
   ])('about the arguments %j', async (args, message) => {
-    const { code, out, err } = await runCommand(['tail', 'topic', ...plain, ...args]);
+    const { code, out, err } = await fail(['tail', 'topic', ...plain, ...args]);
     expect({ code, out }).toEqual({ code: 2, out: '' });
     expect(err).toMatch(oneLine);
     expect(err).toMatch(message);
   });
 
   it('where no topic is named, or none that can be', async () => {
-    const none = await runCommand(['tail', ...plain]);
+    const none = await fail(['tail', ...plain]);
     expect(none.code).toBe(2);
     expect(none.err).toMatch(/^diaspora-logger: No topic: name it, .*DIASPORA_TOPIC\.\n$/);
-    const odd = await runCommand(['tail', 'my topic', ...plain]);
+    const odd = await fail(['tail', 'my topic', ...plain]);
     expect(odd).toMatchObject({
       code: 2,
       err: expect.stringMatching(/"my topic" cannot be a topic/),
@@ -411,7 +428,7 @@ describe.concurrent('tail says what is wrong, in one line,', () => {
 
   it('where nobody is signed in', async () => {
     const env = { ...stack.env };
-    const { code, err } = await runCommand(['tail', 'topic'], { env });
+    const { code, err } = await fail(['tail', 'topic'], { env });
     expect(code).toBe(3);
     expect(err).toMatch(oneLine);
     expect(err).toContain(
@@ -421,11 +438,11 @@ describe.concurrent('tail says what is wrong, in one line,', () => {
 
   it('where there is no such topic, or no right to it', async () => {
     const missing = uniqueTopic('missing');
-    const end = await runCommand(['tail', missing], { env: signedIn });
+    const end = await fail(['tail', missing], { env: signedIn });
     expect(end.code).toBe(3);
     expect(end.err).toMatch(oneLine);
     expect(end.err).toContain(`Topic ${missing} does not exist, or this account may not read it`);
-    const admin = await runCommand(['tail', missing, ...plain]);
+    const admin = await fail(['tail', missing, ...plain]);
     expect(admin.code).toBe(1);
     expect(admin.err).toBe(
       `diaspora-logger: Topic ${missing} does not exist: check the spelling; else create or claim it.\n`,
@@ -436,7 +453,7 @@ describe.concurrent('tail says what is wrong, in one line,', () => {
     const topic = await newTopic('tail');
     await send(topic, { value: 'secret' });
     await stack.revoke(stack.oauthPrincipal, { topic }, ['READ']);
-    const { code, out, err } = await runCommand(['tail', topic, ...all], { env: signedIn });
+    const { code, out, err } = await fail(['tail', topic, ...all], { env: signedIn });
     expect({ code, out }).toEqual({ code: 3, out: '' });
     expect(lines(err).at(-1)).toMatch(/this account may not read it/);
     expect(err).not.toContain('starts again by itself');
@@ -455,7 +472,7 @@ describe.concurrent('tail says what is wrong, in one line,', () => {
     };
     const args = ['--brokers', stack.bootstrap('SCRAM'), '--auth', 'scram', '--group', 'theirs'];
     try {
-      const { code, err } = await runCommand(['tail', topic, ...args], { env });
+      const { code, err } = await fail(['tail', topic, ...args], { env });
       expect(code).toBe(3);
       expect(lines(err).at(-1)).toContain('consumer group theirs: this account may not use it');
     } finally {
@@ -465,7 +482,7 @@ describe.concurrent('tail says what is wrong, in one line,', () => {
 
   it('where the brokers cannot be reached', async () => {
     const args = ['tail', 'topic', '--brokers', '127.0.0.1:1', '--auth', 'none', '--no-tls'];
-    const { code, err } = await runCommand(args);
+    const { code, err } = await fail(args);
     expect(code).toBe(4);
     expect(err).toMatch(oneLine);
     expect(err).toContain('cannot be reached (ECONNREFUSED)');
@@ -475,8 +492,55 @@ describe.concurrent('tail says what is wrong, in one line,', () => {
     const topic = await newTopic('tail');
     await send(topic, ...numbered(3));
     const line = `diaspora-logger tail ${topic} ${all.join(' ')} ${plain.join(' ')} > /dev/full`;
-    const { code, err } = await startShell(line).ended;
+    const end = await startShell(line).ended;
+    seen.push(end);
+    const { code, err } = end;
     expect(code).toBe(1);
     expect(lines(err).at(-1)).toBe('diaspora-logger: The output cannot be written (ENOSPC).');
+  });
+});
+
+describe('docs/tail.md', () => {
+  const page = new DocsPage('tail.md');
+
+  it('lists what was seen here, with its exit code', () => {
+    const [, table = ''] = page.text.split('| you see |');
+    const rows = [...table.matchAll(/^\| `([^`]+)` \|.*\| (\d+) \|$/gm)];
+    expect(rows.length).toBeGreaterThan(15);
+    const unseen = rows.filter(
+      ([, text = '', code]) =>
+        !seen.some((end) => end.err.includes(text) && end.code === Number(code)),
+    );
+    expect(unseen.map(([row]) => row)).toEqual([]);
+  });
+
+  it('shows commands that run as they stand', async () => {
+    const topic = 'api-logs';
+    await stack.createTopic(topic).catch(() => undefined);
+    const value = JSON.stringify({ level: 40, msg: 'timed out' });
+    const record = {
+      value,
+      key: 'checkout',
+      headers: { service: 'api' },
+      timestamp: Date.now() - 600_000,
+    };
+    await send(topic, ...Array.from({ length: 100 }, () => record));
+    using snippets = new SnippetDirectory();
+    for (const command of page.commands()) {
+      if (/--until|-n /.test(command)) {
+        const { code, stderr } = await snippets.startShell(command, signedIn).ended;
+        expect(code, `${command}: ${stderr}`).toBe(0);
+        expect(stderr, command).not.toContain(' 0 printed');
+      } else {
+        await using live = startCommand(command.split(' ').slice(2), { env: signedIn });
+        await live.said('Ctrl-C ends.');
+        live.kill('SIGINT');
+        expect((await live.ended).code, command).toBe(130);
+      }
+    }
+    const [example] = page.ofLanguage('json');
+    const json = await runCommand(['tail', topic, ...all, ...plain, '--json', '-n', '1']);
+    expect(Object.keys(JSON.parse(example?.code ?? ''))).toEqual(Object.keys(JSON.parse(json.out)));
+    expect(page.untested()).toEqual([]);
   });
 });

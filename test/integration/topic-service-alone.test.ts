@@ -542,6 +542,7 @@ describe('strangers', () => {
     });
     expect(flood.non2xx).toBe(10_000);
     expect(Object.keys(flood.statusCodeStats ?? {})).toEqual(['401']);
+    console.log("rss", before, rssKib());
     expect(rssKib() - before).toBeLessThan(150 * 1024);
   });
 

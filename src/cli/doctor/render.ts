@@ -48,7 +48,7 @@ export function resultText({ title, status, notes }: CheckResult, form: TextForm
 /** Lines of whole words. What is said by others may hold anything: no control character reaches the terminal. */
 function wrapped(text: string, width: number): string[] {
   const lines: string[] = [];
-  for (const word of text.split(/[\p{Cc}\s]+/u).filter((one) => one !== '')) {
+  for (const word of text.split(/[\p{Cc}\p{Bidi_Control}\s]+/u).filter((one) => one !== '')) {
     const last = lines.at(-1);
     if (last === undefined || last.length + 1 + word.length > width) lines.push(word);
     else lines[lines.length - 1] = `${last} ${word}`;

@@ -10,7 +10,7 @@ import { DiasporaLogger } from '../../produce/logger.ts';
 import { type Finding, ok, warning } from './examination.ts';
 
 /** Marks the record as nobody's log, for who filters: `tail` by `--header`. */
-export const markHeader = 'diaspora-logger-doctor';
+const markHeader = 'diaspora-logger-doctor';
 
 /** What a record learnt on its way. */
 export interface RoundTrip {

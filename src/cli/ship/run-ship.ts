@@ -83,6 +83,11 @@ export async function runShip(options: ShipOptions): Promise<void> {
   if (total !== null && process.stderr.isTTY && !options.json) {
     await progress.show(total, () => shipment.progressed);
   }
+  if (inputs.some(({ kind }) => kind === 'terminal')) {
+    progress.say(
+      'diaspora-logger: reading lines from the terminal; Ctrl-D at the beginning of one ends.',
+    );
+  }
   const { linesOf, take } = shipment;
   const reading = { stopping, linesOf, take, say: progress.say };
   if (follow) await followFiles(files, { ...reading, from: follow });

@@ -26,7 +26,7 @@ export interface Summary {
   readonly signal: string | null;
 }
 
-export function isComplete(summary: Summary): boolean {
+function isComplete(summary: Summary): boolean {
   return summary.acknowledged === summary.records && summary.unread.length === 0;
 }
 

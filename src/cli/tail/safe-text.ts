@@ -20,9 +20,9 @@ export function safeLine(text: string): string {
   return safeBlock(text).replaceAll('\n', '\\n');
 }
 
-/** Means what it meant: within JSON, such characters stand in strings alone, where an escape is the same. */
+/** One line that means what it meant: in JSON line ends and tabs stand between tokens alone, and other such characters in strings, where an escape is the same. */
 export function safeJson(json: string): string {
-  return json.replaceAll(/[\n\t]/g, ' ').replaceAll(unsafe, escaped);
+  return json.replaceAll(/[\r\n\t]/g, ' ').replaceAll(unsafe, escaped);
 }
 
 /** The fields of an object of JSON, with all of their texts safe. Texts under one of the names keep their newlines: such as the frames of a stack. */
