@@ -8,12 +8,15 @@ import { doctorCommand } from './doctor.ts';
 import { exitCodeOf, SilentExit } from './exit-codes.ts';
 import { keysCommand } from './keys.ts';
 import { logoutCommand } from './logout.ts';
+import { quietWarnings } from './quiet-warnings.ts';
 import { requestTokenCommand } from './request-token.ts';
 import { shipCommand } from './ship.ts';
 import { tailCommand } from './tail.ts';
 import { topicsCommand } from './topics.ts';
 import { waitReadyCommand } from './wait-ready.ts';
 import { whoamiCommand } from './whoami.ts';
+
+quietWarnings();
 
 const program = new Command('diaspora-logger')
   .description('Log records to Kafka, signed in with Globus.')

@@ -63,7 +63,7 @@ export function shipCommand(): Command {
     .option('--from-start', '--follow: also what the files hold already (default: from now on)')
     .option(
       '--close-timeout <seconds>',
-      'wait so long for acknowledgements, at the end of the input too (default: 8 after Ctrl-C, else without end)',
+      'give up where the brokers make it wait for so long (default: 8 after Ctrl-C, else never)',
       seconds,
     )
     .option('--json', 'print one JSON object at the end');
@@ -105,7 +105,7 @@ async function run(files: readonly string[], flags: Flags): Promise<void> {
     tee: flags.tee === true,
     json: flags.json === true,
     follow: flags.follow ? (flags.fromStart ? 'start' : 'end') : null,
-    flushTimeoutMs: closeTimeoutMs ?? delivery.closeTimeoutMs ?? Number.POSITIVE_INFINITY,
+    patienceMs: closeTimeoutMs ?? delivery.closeTimeoutMs ?? Number.POSITIVE_INFINITY,
   });
 }
 

@@ -111,9 +111,9 @@ async function tail(plan: TailPlan, flags: TailFlags, interrupted: AbortSignal):
     await print({ plan, source, form, output, stop }, counts);
   } finally {
     const isTaken = await output.finish(lastOutputMs);
-    await commits?.finish();
+    const isCommitted = (await commits?.finish()) ?? false;
     await source.close();
-    say.ending(counts, { isTaken: isTaken || output.hadEnough, isCommitted: commits !== null });
+    say.ending(counts, { isTaken: isTaken || output.hadEnough, isCommitted });
     // What nobody takes would keep the process alive.
     if (!isTaken && !output.gone.aborted) process.stdout.destroy();
   }

@@ -8,6 +8,7 @@ import { openClients } from './clients.ts';
 import type { ConsumedRecord } from './consumed-record.ts';
 import { DiasporaConsumer } from './consumer.ts';
 import { onLastingFault } from './first-failure.ts';
+import { Remaining } from './remaining.ts';
 import { findRanges, type PartitionRange, type Place } from './topic-offsets.ts';
 
 export type { ConsumedRecord } from './consumed-record.ts';
@@ -209,49 +210,5 @@ class Reader implements TopicReader {
       `Topic ${this.#settings.options.topic} was not read to its end: nothing came for ${this.#silenceMs / 1_000} s, and ${left.text} missing. Brokers that do not answer are one cause, a transaction that is still open is another.`,
       false,
     );
-  }
-}
-
-/** What is still to be read of a topic whose reading has an end. */
-class Remaining {
-  /** Offset behind the last record, by partition. */
-  readonly #ends: ReadonlyMap<number, bigint>;
-  /** Offset of the next record of each partition that is not read to its end. */
-  readonly #next: Map<number, bigint>;
-
-  constructor(partitions: readonly PartitionRange[]) {
-    const some = partitions.filter(({ start, end }) => start < end);
-    this.#ends = new Map(some.map(({ partition, end }) => [partition, end]));
-    this.#next = new Map(some.map(({ partition, start }) => [partition, start]));
-  }
-
-  get isEmpty(): boolean {
-    return this.#next.size === 0;
-  }
-
-  has(partition: number): boolean {
-    return this.#next.has(partition);
-  }
-
-  /** Whether the record was there when the reading began. */
-  includes({ partition, offset }: ConsumedRecord): boolean {
-    return offset < (this.#ends.get(partition) ?? 0n);
-  }
-
-  /** All before this offset has been read. Answers whether that is the end of what there is of the partition. */
-  pass(partition: number, next: bigint): boolean {
-    const end = this.#ends.get(partition) ?? 0n;
-    if (next < end) this.#next.set(partition, next);
-    else this.#next.delete(partition);
-    return next >= end;
-  }
-
-  /** As it stands in the middle of a sentence. */
-  get text(): string {
-    const places = [...this.#next].map(
-      ([partition, next]) =>
-        `${partition} from ${next} to ${(this.#ends.get(partition) ?? 0n) - 1n}`,
-    );
-    return `the offsets of ${places.length > 1 ? 'partitions' : 'partition'} ${places.join(', ')} are`;
   }
 }

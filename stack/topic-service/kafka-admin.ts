@@ -28,6 +28,7 @@ interface Client {
 
 export function kafkaAdmin(access: KafkaAccess): KafkaAdmin {
   let client: Client | null = null;
+  let isClosed = false;
 
   /** kafkajs does not come back from every fault: what failed is thrown away, with its sockets. */
   const drop = (failed: Client): void => {
@@ -37,6 +38,8 @@ export function kafkaAdmin(access: KafkaAccess): KafkaAdmin {
   };
 
   const tryOnce = async <T>(question: (admin: Admin) => Promise<T>): Promise<T> => {
+    // What still waits in line when the service ends must not connect anew.
+    if (isClosed) throw new Error('The service has ended.');
     client ??= connectClient(access);
     const used = client;
     try {
@@ -62,6 +65,7 @@ export function kafkaAdmin(access: KafkaAccess): KafkaAdmin {
       }
     },
     close() {
+      isClosed = true;
       if (client) drop(client);
     },
   };
@@ -82,9 +86,10 @@ function connectClient(access: KafkaAccess): Client {
         ? connectTls({ host, port, servername: host, ...ssl }, onConnect)
         : connectPlain({ host, port }, onConnect);
       sockets.add(socket);
+      socket.on('error', () => {});
       socket.once('close', () => sockets.delete(socket));
       // What is still under way tries again for a while.
-      if (isDestroyed) socket.destroy();
+      if (isDestroyed) socket.destroy(givenUp());
       return socket.setKeepAlive(true, 60_000);
     },
   });
@@ -97,10 +102,13 @@ function connectClient(access: KafkaAccess): Client {
     connected,
     destroy() {
       isDestroyed = true;
-      for (const socket of sockets) socket.destroy();
+      for (const socket of sockets) socket.destroy(givenUp());
     },
   };
 }
+
+/** With an error: of a connection that just closes kafkajs goes on waiting for answers. */
+const givenUp = (): Error => new Error('The connection was given up.');
 
 class Unanswered extends Error {}
 

@@ -681,7 +681,8 @@ async function until(isSo: () => Promise<boolean>): Promise<void> {
 }
 
 /** By a file system of its own, which only root may make. */
-const canMount = process.getuid?.() === 0 && spawnSync('mount', ['--version']).status === 0;
+const [mount, umount] = ['mount', 'umount'] as const;
+const canMount = process.getuid?.() === 0 && spawnSync(mount, ['--version']).status === 0;
 
 describe('A place where nothing can be kept', () => {
   const key = ['keys', 'put', '--access-key', 'DSPANOWHERE', '--secret-from', 'MOVED'] as const;
@@ -704,8 +705,8 @@ describe('A place where nothing can be kept', () => {
 
   it.runIf(canMount)('is told of where the disk is full, and nothing half is left', async () => {
     const person = accounts.newcomer();
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', person.home]);
-    onTestFinished(() => void execFileSync('umount', [person.home]));
+    execFileSync(mount, ['-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', person.home]);
+    onTestFinished(() => void execFileSync(umount, [person.home]));
     writeFileSync(join(person.home, 'full'), Buffer.alloc(12 * 1024));
     const end = await accounts.run(key, { env: { ...person.env, ...moved } });
     expect(end).toMatchObject({ code: 3, out: '' });

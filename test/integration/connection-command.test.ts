@@ -244,7 +244,8 @@ function recentLibrdkafka(): string {
   return directory;
 }
 
-const hasKcat = spawnSync('kcat', ['-V']).status === 0;
+const kcat = 'kcat';
+const hasKcat = spawnSync(kcat, ['-V']).status === 0;
 
 describe('connection --kcat', () => {
   const inKcat = ['scram', 'mtls by PEM', 'mtls by PKCS12', 'none'] as const;
@@ -256,7 +257,7 @@ describe('connection --kcat', () => {
     const file = join(out, 'kcat.conf');
     expect(end).toMatchObject({ code: 0, out: `${file}\n`, err: '' });
     expect(statSync(file).mode & 0o777).toBe(0o600);
-    const { stdout } = await run('kcat', ['-F', file, '-J', '-L', '-t', way.topic], {
+    const { stdout } = await run(kcat, ['-F', file, '-J', '-L', '-t', way.topic], {
       env: { PATH: process.env['PATH'], LD_LIBRARY_PATH: recentLibrdkafka() },
     });
     expect(JSON.parse(stdout).topics[0]).toMatchObject({ topic: way.topic });

@@ -210,7 +210,8 @@ describe('docs/claim.md', () => {
 
 describe('docs/keys.md', () => {
   const page = new DocsPage('keys.md');
-  const hasJq = spawnSync('jq', ['--version']).status === 0;
+  const jq = 'jq';
+  const hasJq = spawnSync(jq, ['--version']).status === 0;
 
   it('shows commands that work, and what they print', async () => {
     const [create = '', wait = '', show = '', put = '', look = '', ...more] = page.commands();

@@ -784,7 +784,7 @@ describe('docs/doctor.md', () => {
   });
 
   it('shows commands that run as they stand', async () => {
-    await stack.createTopic('api-logs').catch(() => undefined);
+    await stack.createTopic('web-logs').catch(() => undefined);
     using snippets = new SnippetDirectory();
     for (const command of page.commands()) {
       const { code, stderr } = await snippets.startShell(command, env).ended;

@@ -85,6 +85,37 @@ describe('Reading a topic', () => {
     expect(await all(readTopic(plainOptions(topic), { from: 'latest', to: 'end' }))).toEqual([]);
   });
 
+  it('ends behind the marks of transactions, which are no records', async () => {
+    const topic = await newTopic('read-topic');
+    const brokers = stack.bootstrap('INTERNAL').split(',');
+    const kafka = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING });
+    const producer = kafka.producer({
+      transactionalId: topic,
+      maxInFlightRequests: 1,
+      idempotent: true,
+    });
+    await producer.connect();
+    const write = async (
+      value: string,
+    ): Promise<Awaited<ReturnType<typeof producer.transaction>>> => {
+      const transaction = await producer.transaction();
+      await transaction.send({ topic, messages: [{ value }] });
+      return transaction;
+    };
+    const read = async (): Promise<string[]> =>
+      (await all(readTopic(plainOptions(topic), { from: 'earliest', to: 'end' }))).map(
+        ({ value }) => String(value),
+      );
+    try {
+      await (await write('kept')).commit();
+      expect(await read()).toEqual(['kept']);
+      await (await write('given up')).abort();
+      expect(await read()).toEqual(['kept']);
+    } finally {
+      await producer.disconnect();
+    }
+  });
+
   it('begins and ends at times', async () => {
     const topic = await newTopic('read-topic', 2);
     const time = Date.now() - 100_000;

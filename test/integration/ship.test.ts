@@ -418,6 +418,20 @@ describe('ship without brokers', () => {
     expect(summary.unresolved).toBe(summary.records);
   });
 
+  it('gives up behind --close-timeout where it cannot read on', async () => {
+    const options = { bufferMaxBytes: 64 * 1024, batchMaxBytes: 8 * 1024 };
+    const config = await fileOf(JSON.stringify(options));
+    const path = await fileOf(`${numbered(10_000).join('\n')}\n`);
+    const args = [...nowhere, '--config', config, '--close-timeout', '1', path, path];
+    const end = await ship(args);
+    expect(end).toMatchObject({ code: 4, acknowledged: 0, dropped: 0, signal: null });
+    expect(end.unresolved).toBe(end.records);
+    expect(end.unread).toEqual([
+      expect.stringMatching(/was read up to byte \d+ of \d+; "tail -c \+\d+ .+" has the rest$/),
+      `${path} was not begun`,
+    ]);
+  });
+
   it('waits as long as it takes, until the second Ctrl-C', async () => {
     const command = startCommand(['ship', ...nowhere], { input: 'a\nb\n' });
     await command.said('BROKER_UNREACHABLE');

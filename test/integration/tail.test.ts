@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { SendOptions } from '../../src/produce/logger.ts';
 import { DiasporaLogger } from '../../src/produce/logger.ts';
+import { runKafkaTool } from '../../stack/java-tools.ts';
 import { sharedStack, uniqueTopic } from '../shared-stack.ts';
 import { buildPackage } from './built-package.ts';
 import {
@@ -281,14 +282,14 @@ describe.concurrent('tail as a member of a group', () => {
     killed.kill('SIGKILL');
     await killed.ended;
     const behind = await committed(group, topic);
-    await using next = startCommand(
-      member(topic, group, '--commit-after-print', ...plain, '-n', String(8n - behind)),
-    );
-    const { code, out } = await next.ended;
+    await send(topic, { value: 'last' });
+    const left = String(9n - behind);
+    const next = [...member(topic, group, '--commit-after-print', '-n', left), ...plain];
+    const { code, out } = await runCommand(next);
     expect(code).toBe(0);
-    // Of five and three records those from the committed place on, in their order.
-    expect(lines(out)).toEqual([...range(0, 5), ...range(0, 3)].slice(Number(behind)));
-    expect(await committed(group, topic)).toBe(8n);
+    // Of all nine those from the committed place on, in their order.
+    expect(lines(out)).toEqual([...range(0, 5), ...range(0, 3), 'last'].slice(Number(behind)));
+    expect(await committed(group, topic)).toBe(9n);
   });
 
   it('commits only what `head` was handed, and ends with 0', async () => {
@@ -486,6 +487,21 @@ describe.concurrent('tail says what is wrong, in one line,', () => {
     expect(code).toBe(4);
     expect(err).toMatch(oneLine);
     expect(err).toContain('cannot be reached (ECONNREFUSED)');
+  });
+
+  it('where records are compressed in a way that it does not read', async () => {
+    const topic = await newTopic('tail');
+    await runKafkaTool('org.apache.kafka.tools.ProducerPerformance', [
+      ...['--topic', topic, '--num-records', '3', '--record-size', '10', '--throughput', '-1'],
+      ...[
+        '--producer-props',
+        `bootstrap.servers=${stack.bootstrap('INTERNAL')}`,
+        'compression.type=lz4',
+      ],
+    ]);
+    const { code, out, err } = await fail(['tail', topic, ...all, ...plain]);
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(lines(err).at(-1)).toMatch(/compressed with LZ4, which cannot be read here/);
   });
 
   it('where its output cannot be written', async () => {

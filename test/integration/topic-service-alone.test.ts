@@ -32,7 +32,15 @@ async function serve(stack: StackClient, more: Record<string, string> = {}): Pro
   const { clientId, clientSecret } = stack.globus.resourceServer;
   const child = spawn(
     process.execPath,
-    ['--import', 'tsx', '--disable-warning=TimeoutNegativeWarning', main, 'serve'],
+    // With so small a heap, a service that gathers what it is sent would not live through this file.
+    [
+      '--max-old-space-size=96',
+      '--disable-warning=TimeoutNegativeWarning',
+      '--import',
+      'tsx',
+      main,
+      'serve',
+    ],
     {
       env: {
         PATH: process.env['PATH'],
@@ -113,6 +121,27 @@ describe('a topic service of its own', () => {
     expect(said()).toMatch(
       /^The topic service listens at 127\.0\.0\.1:\d+\.\nClaim page: .*\nStopping\n$/,
     );
+  });
+
+  it('ends at once when it is stopped while many wait, and half of no claim is left', async () => {
+    const { url, child } = await serve(shared);
+    onTestFinished(() => void child.kill('SIGKILL'));
+    const me = await somebody();
+    const call = callsOf(url, me);
+    const topics = Array.from({ length: 90 }, newTopic);
+    const first = call('POST', '/v1/register_topic', { topic: topics[0] ?? '' });
+    const all = Promise.allSettled(
+      topics.map((topic) => call('POST', '/v1/register_topic', { topic })),
+    );
+    await first;
+    const stopped = performance.now();
+    expect(await end(child)).toBe(0);
+    expect(performance.now() - stopped).toBeLessThan(5_000);
+    const answered = (await all).filter(({ status }) => status === 'fulfilled');
+    expect(answered.length).toBeLessThan(topics.length);
+    // Where a claim was cut off, it can be made again.
+    const [last = ''] = topics.slice(-1);
+    expect(await claim(shared.serviceUrl, me, last)).toMatchObject({ status: 200 });
   });
 
   it('leaves no JVM behind when it is killed', async () => {
@@ -481,7 +510,6 @@ describe('strangers', () => {
       Number(
         /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${service.child.pid}/status`, 'utf8'))?.[1],
       );
-    const before = rssKib();
     let connected = 0;
     await cannon({
       url: service.url,
@@ -542,8 +570,7 @@ describe('strangers', () => {
     });
     expect(flood.non2xx).toBe(10_000);
     expect(Object.keys(flood.statusCodeStats ?? {})).toEqual(['401']);
-    console.log("rss", before, rssKib());
-    expect(rssKib() - before).toBeLessThan(150 * 1024);
+    expect(rssKib()).toBeLessThan(400 * 1024);
   });
 
   it('who alone ask too much at once are told so, while others are served', async () => {

@@ -5,7 +5,7 @@ import type { LineShipper } from './line-shipper.ts';
 import type { Stopping } from './stopping.ts';
 
 export interface ReaderOptions {
-  readonly stopping: Pick<Stopping, 'signal' | 'asked' | 'readNoMore'>;
+  readonly stopping: Pick<Stopping, 'asked' | 'readNoMore'>;
   /** For one input, which is read until the signal is aborted. */
   readonly linesOf: (stop: AbortSignal) => LineShipper;
   /** Resolves when more may be read. */
@@ -20,7 +20,7 @@ export async function readInputs(
 ): Promise<string[]> {
   const unread: string[] = [];
   for (const input of inputs) {
-    const problem = options.stopping.signal
+    const problem = options.stopping.asked.aborted
       ? `${input.name} was not begun`
       : await readInput(input, options);
     if (problem !== null) unread.push(problem);

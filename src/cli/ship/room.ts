@@ -9,6 +9,10 @@ export interface RoomOptions {
   readonly stop: AbortSignal;
   /** Aborted when there is no time left to wait. */
   readonly expired: AbortSignal;
+  /** How long a record may wait for room while there is more to read, in milliseconds; `Infinity` for as long as it takes. */
+  readonly patienceMs: number;
+  /** A record has waited for so long: `stop` and `expired` must be aborted when this returns. */
+  readonly onImpatient: () => void;
 }
 
 export class Room {
@@ -31,23 +35,29 @@ export class Room {
 
   /** Resolves with true once so many bytes fit, with false where there is no time left to wait. */
   async for(bytes: number): Promise<boolean> {
+    const { expired, stop, patienceMs, onImpatient } = this.#options;
+    const until = performance.now() + patienceMs;
     while (!this.has(bytes)) {
-      if (this.#options.expired.aborted) return false;
-      await this.#change();
+      if (expired.aborted) return false;
+      if (!stop.aborted && performance.now() >= until) onImpatient();
+      else await this.#change(until - performance.now());
     }
     return true;
   }
 
-  #change(): Promise<void> {
+  #change(timeoutMs: number): Promise<void> {
     const { shipper, stop, expired } = this.#options;
     // Once aborted, a signal tells nothing more.
     const signals = [stop, expired].filter(({ aborted }) => !aborted);
     return new Promise((resolve) => {
       const end = (): void => {
+        clearTimeout(timer);
         forget();
         for (const signal of signals) signal.removeEventListener('abort', end);
         resolve();
       };
+      const isBounded = !stop.aborted && timeoutMs < Number.POSITIVE_INFINITY;
+      const timer = isBounded ? setTimeout(end, Math.ceil(timeoutMs)) : undefined;
       const forget = shipper.onSettled(end);
       for (const signal of signals) signal.addEventListener('abort', end, { once: true });
     });

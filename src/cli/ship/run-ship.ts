@@ -27,13 +27,13 @@ export interface ShipOptions {
   readonly arrivalTime: boolean;
   /** Where to begin with files that are followed; null where inputs are read to their end. */
   readonly follow: 'end' | 'start' | null;
-  /** How long the end of the input waits for acknowledgements, in milliseconds; `Infinity` for as long as it takes. */
-  readonly flushTimeoutMs: number;
+  /** How long brokers may make it wait, in milliseconds; `Infinity` for as long as it takes. */
+  readonly patienceMs: number;
 }
 
 /** Throws `ConfigurationError` before anything is sent, and `SilentExit` where not everything was acknowledged. */
 export async function runShip(options: ShipOptions): Promise<void> {
-  const { files, transport, follow, flushTimeoutMs } = options;
+  const { files, transport, follow, arrivalTime, patienceMs } = options;
   if (follow) checkFollowed(files);
   const inputs = follow ? [] : inputsOf(files);
   const progress = new Progress();
@@ -50,7 +50,9 @@ export async function runShip(options: ShipOptions): Promise<void> {
     transport,
     diagnostics,
     tee,
-    arrivalTime: options.arrivalTime,
+    arrivalTime,
+    patienceMs,
+    onImpatient: () => stopping.giveUp(),
     say: progress.say,
   });
   let unread: readonly string[] = [];
@@ -92,7 +94,7 @@ export async function runShip(options: ShipOptions): Promise<void> {
   const reading = { stopping, linesOf, take, say: progress.say };
   if (follow) await followFiles(files, { ...reading, from: follow });
   else unread = await readInputs(inputs, reading);
-  await shipment.deliver(flushTimeoutMs, stopping.asked);
+  await shipment.deliver(stopping.asked);
   stopping.end();
   const exitCode = exitCodeFor(tell(), trouble.code);
   keepAlive.release();

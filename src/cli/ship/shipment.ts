@@ -16,6 +16,13 @@ export interface ShipmentOptions {
   /** Where the input is passed on to; null for nowhere. */
   readonly tee: Tee | null;
   readonly arrivalTime: boolean;
+  /**
+   * How long brokers may make it wait, in milliseconds: for room while it reads, and for acknowledgements at the end of the
+   * input. `Infinity` for as long as it takes.
+   */
+  readonly patienceMs: number;
+  /** They have: nothing more is to be read when this returns. */
+  readonly onImpatient: () => void;
   readonly say: (line: string) => void;
 }
 
@@ -31,6 +38,7 @@ export class Shipment {
   /** Lines that were read, and found no room in time. */
   #untaken = 0;
   #hasWarned = false;
+  #isImpatient = false;
   /** When reading was stopped (`performance.now()` milliseconds); null where the input has come to its end. */
   #stoppedAt: number | null = null;
 
@@ -58,7 +66,13 @@ export class Shipment {
   readonly linesOf = (stop: AbortSignal): LineShipper => {
     const { bufferMaxBytes: maxBytes } = this.#options.transport;
     const shipper = this.#shipper;
-    const room = new Room({ shipper, maxBytes, stop, expired: this.#expiredAfter(stop) });
+    const { patienceMs } = this.#options;
+    const onImpatient = (): void => {
+      this.#isImpatient = true;
+      this.#options.onImpatient();
+    };
+    const expired = this.#expiredAfter(stop);
+    const room = new Room({ shipper, maxBytes, stop, expired, patienceMs, onImpatient });
     const onUntaken = (): void => {
       this.#untaken += 1;
     };
@@ -76,16 +90,16 @@ export class Shipment {
     this.#checkpoints.note(this.#shipper.stats().written, this.#bytes);
   };
 
-  /** Waits for all acknowledgements: so many milliseconds, and once `hurry` is aborted no longer than closing may take. */
-  async deliver(timeoutMs: number, hurry: AbortSignal): Promise<void> {
-    const { closeTimeoutMs } = this.#options.transport;
+  /** Waits for all acknowledgements, and once `hurry` is aborted no longer than closing may take. */
+  async deliver(hurry: AbortSignal): Promise<void> {
     const hurried = new Promise<void>((resolve) => {
       if (hurry.aborted) resolve();
       else hurry.addEventListener('abort', () => resolve(), { once: true });
     });
-    await Promise.race([this.#shipper.flush({ timeoutMs }), hurried]);
+    const flushed = this.#shipper.flush({ timeoutMs: this.#options.patienceMs });
+    await Promise.race([flushed, hurried]);
     const since = this.#stoppedAt ?? performance.now();
-    const left = Math.max(0, since + closeTimeoutMs - performance.now());
+    const left = Math.max(0, since + this.#closeTimeoutMs - performance.now());
     await this.#shipper.close({ timeoutMs: hurry.aborted ? left : 0 });
   }
 
@@ -114,6 +128,11 @@ export class Shipment {
     };
   }
 
+  /** Who has waited long enough waits no longer. */
+  get #closeTimeoutMs(): number {
+    return this.#isImpatient ? 0 : this.#options.transport.closeTimeoutMs;
+  }
+
   #warnOfAge(timestamp: number): void {
     if (this.#hasWarned) return;
     this.#hasWarned = true;
@@ -130,7 +149,8 @@ export class Shipment {
     const expired = new AbortController();
     const onStop = (): void => {
       this.#stoppedAt = performance.now();
-      setTimeout(() => expired.abort(), this.#options.transport.closeTimeoutMs).unref();
+      if (this.#isImpatient) expired.abort();
+      else setTimeout(() => expired.abort(), this.#closeTimeoutMs).unref();
     };
     stop.addEventListener('abort', onStop, { once: true });
     this.#expired.set(stop, expired.signal);

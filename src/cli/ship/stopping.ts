@@ -58,6 +58,12 @@ export class Stopping {
     return this.#readNoMore.signal;
   }
 
+  /** There is no use in reading on: as after a signal, without its grace. */
+  giveUp(): void {
+    this.#first.abort();
+    this.#readNoMore.abort();
+  }
+
   /** Everything is done: signals end the process as they do by default. */
   end(): void {
     clearTimeout(this.#lastWords);

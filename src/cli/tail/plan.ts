@@ -6,7 +6,7 @@ import { type ConnectionFlags, optionsFrom } from '../connection-flags.ts';
 import { parseFrom, parseUntil } from './place.ts';
 import { type FilterFlags, type RecordFilter, recordFilter } from './record-filter.ts';
 
-export interface TailFlags extends Omit<ConnectionFlags, 'key'>, FilterFlags {
+export interface TailFlags extends ConnectionFlags, FilterFlags {
   readonly topic?: string;
   readonly from: string;
   readonly until?: string;

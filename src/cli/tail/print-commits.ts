@@ -15,9 +15,10 @@ export interface PrintCommitsOptions {
 
 export class PrintCommits {
   readonly #options: PrintCommitsOptions;
-  readonly #committed = new Map<number, bigint>();
+  /** By partition: the last offset that is committed. */
+  readonly #settled = new Map<number, bigint>();
   readonly #timer: NodeJS.Timeout;
-  #last: Promise<void> = Promise.resolve();
+  #last: Promise<boolean> = Promise.resolve(true);
 
   constructor(options: PrintCommitsOptions) {
     this.#options = options;
@@ -25,29 +26,31 @@ export class PrintCommits {
     this.#timer.unref();
   }
 
-  /** The last commit. Never rejects. */
-  async finish(): Promise<void> {
+  /** The last commit. Answers whether all that was printed is committed; says what is not. Never rejects. */
+  async finish(): Promise<boolean> {
     clearInterval(this.#timer);
-    await this.#soon();
+    return this.#soon((message) => this.#options.onFailure(`${message} Those records come again.`));
   }
 
-  #soon(): Promise<void> {
-    this.#last = this.#last.then(() => this.#commit());
+  #soon(onFailure: (message: string) => void = () => undefined): Promise<boolean> {
+    this.#last = this.#last.then(() => this.#commit(onFailure));
     return this.#last;
   }
 
-  async #commit(): Promise<void> {
-    const { consumer, topic, output, onFailure } = this.#options;
+  /** What fails is tried again with the next commit: the group may be sharing its partitions anew. */
+  async #commit(onFailure: (message: string) => void): Promise<boolean> {
+    const { consumer, topic, output } = this.#options;
+    let isComplete = true;
     for (const [partition, offset] of output.accepted) {
-      if (this.#committed.get(partition) === offset) continue;
+      if (this.#settled.get(partition) === offset) continue;
       try {
         await consumer.commit({ topic, partition, offset });
+        this.#settled.set(partition, offset);
       } catch (error) {
-        // Such as where the partition has gone to another member, which reads those records again.
+        isComplete = false;
         onFailure(error instanceof Error ? error.message : String(error));
       }
-      // Also where it failed: a partition that is lost would fail for ever.
-      this.#committed.set(partition, offset);
     }
+    return isComplete;
   }
 }

@@ -35,6 +35,8 @@ interface Following {
   stop(): Promise<void>;
 }
 
+const endlessPatience = { patienceMs: Number.POSITIVE_INFINITY, onImpatient: () => {} };
+
 /** A buffer that always has room. */
 const endless = { bufferedBytes: 0, onSettled: () => () => true, tooLarge() {} };
 
@@ -51,12 +53,12 @@ function follow(paths: readonly string[], from: 'start' | 'end'): Following {
   const { signal: readNoMore } = new AbortController();
   const ended = followFiles(paths, {
     from,
-    stopping: { signal: null, asked: asked.signal, readNoMore },
+    stopping: { asked: asked.signal, readNoMore },
     linesOf: (stop) =>
       new LineShipper({
         shipper,
         builder,
-        room: new Room({ shipper, maxBytes: 2 ** 20, stop, expired: stop }),
+        room: new Room({ shipper, maxBytes: 2 ** 20, stop, expired: stop, ...endlessPatience }),
         maxBytes: 2 ** 20,
         arrivalTime: false,
         onOld: () => {},

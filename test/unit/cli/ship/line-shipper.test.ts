@@ -57,7 +57,11 @@ interface Shipping {
   readonly expired: AbortController;
 }
 
-function shipping({ bufferMaxBytes = 2 ** 20, routing = plain } = {}): Shipping {
+function shipping({
+  bufferMaxBytes = 2 ** 20,
+  routing = plain,
+  patienceMs = Number.POSITIVE_INFINITY,
+} = {}): Shipping {
   const buffer = new Buffered();
   const stop = new AbortController();
   const expired = new AbortController();
@@ -69,6 +73,11 @@ function shipping({ bufferMaxBytes = 2 ** 20, routing = plain } = {}): Shipping 
       maxBytes: bufferMaxBytes,
       stop: stop.signal,
       expired: expired.signal,
+      patienceMs,
+      onImpatient: () => {
+        stop.abort();
+        expired.abort();
+      },
     }),
     maxBytes: bufferMaxBytes,
     arrivalTime: false,
@@ -187,5 +196,14 @@ it('fills the whole buffer once nothing more is read, and counts what finds no r
   await taken;
   expect(buffer.most).toBeLessThanOrEqual(100_000);
   expect(buffer.written).toHaveLength((2 * bufferedBytes) / 9_999);
+  expect(buffer.written.length + buffer.untaken).toBe(30);
+});
+
+it('waits no longer than it is to, and fills the buffer before it gives up', async () => {
+  const { buffer, lines, stop } = shipping({ bufferMaxBytes: 100_000, patienceMs: 20 });
+  await lines.push(Buffer.from(`${'x'.repeat(9_999)}\n`.repeat(30)));
+  expect(stop.signal.aborted).toBe(true);
+  expect(buffer.written.length).toBeGreaterThan(5);
+  expect(buffer.most).toBeLessThanOrEqual(100_000);
   expect(buffer.written.length + buffer.untaken).toBe(30);
 });
