@@ -1,6 +1,7 @@
 /** `diaspora-logger logout`: ends the sign-in at Globus Auth, and forgets it here. */
 import { Command } from 'commander';
 import { eventService } from '../auth/globus-service.ts';
+import type { StoredTokens } from '../auth/token-store.ts';
 import { AuthenticationError } from '../errors.ts';
 import type { ResolvedDiaspora } from '../options.ts';
 import { exitCodeOf, exitCodesHelp, SilentExit } from './exit-codes.ts';
@@ -84,10 +85,9 @@ async function whatIsHere(
   auth: ResolvedDiaspora,
   flags: ServiceFlags,
 ): Promise<{ isStored: boolean; isGiven: boolean }> {
-  const { storeOf } = await import('../auth/signed-in.ts');
   const { refreshToken, refreshTokenFile } = auth.globus;
-  const store = storeOf(auth.globus, process.env);
-  const rows = store.directory === null ? [] : await store.readAll().catch(() => []);
+  // One that cannot be read is spoken of by whoever must read it.
+  const rows = await ownRows(auth).catch(() => []);
   const keys = await storedKeys(flags);
   return {
     isStored: rows.length > 0 || keys.length > 0,
@@ -95,16 +95,22 @@ async function whatIsHere(
   };
 }
 
-/** Rows that logging out left since their tokens could not be revoked. Another person's stay. */
+/** Rows that logging out left since their tokens could not be revoked. */
 async function forget(auth: ResolvedDiaspora): Promise<void> {
+  const { storeOf } = await import('../auth/signed-in.ts');
+  const store = storeOf(auth.globus, process.env);
+  for (const row of await ownRows(auth)) await store.forget(row.resource_server);
+}
+
+/** Of the token store; none where it is another person's than the refresh token that is set. */
+async function ownRows(auth: ResolvedDiaspora): Promise<readonly StoredTokens[]> {
   const { storeOf } = await import('../auth/signed-in.ts');
   const { isOfStore } = await import('../services/subject.ts');
   const store = storeOf(auth.globus, process.env);
-  if (store.directory === null) return;
+  if (store.directory === null) return [];
   const rows = await store.readAll();
   const own = rows.find(({ resource_server: name }) => name === eventService) ?? null;
-  if (!isOfStore(auth, own)) return;
-  for (const row of rows) await store.forget(row.resource_server);
+  return isOfStore(auth, own) ? rows : [];
 }
 
 /** What this command cannot take away, each with what to do. */

@@ -275,8 +275,9 @@ describe('logout', () => {
     const person = await accounts.signedIn();
     const { refreshToken } = await stack.globus.signIn('somebody.else@example.org');
     const env = { ...person.env, DIASPORA_REFRESH: refreshToken };
-    const { code, err } = await accounts.run(['logout'], { env });
+    const { code, out, err } = await accounts.run(['logout'], { env });
     expect(code).toBe(0);
+    expect(out).toBe('Logged out: the refresh token is ended at Globus.\n');
     expect(err).toContain(`The token store ${person.store.path} holds another sign-in`);
     expect(await isActive(refreshToken)).toBe(false);
     expect((await accounts.run(['whoami'], { env: person.env })).code).toBe(0);

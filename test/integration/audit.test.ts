@@ -239,15 +239,19 @@ describe('audit fails, with the cause in one line,', () => {
     expect(err).toMatch(/^diaspora-logger: .*127\.0\.0\.1:9.*\n$/);
   });
 
-  it.each([
-    [[], 'missing required argument'],
-    [['topic', '--from', 'soon'], '--from takes'],
-    [['topic', '--limit', 'many'], 'It takes a whole number.'],
-    [['no topic'], 'topic name'],
-  ])('where the arguments are %j', async (args, words) => {
-    const { code, err } = await runCommand(['audit', ...plain(), ...args]);
-    expect(code).toBe(2);
-    expect(err).toContain(words);
+  it('where the arguments are wrong', async () => {
+    const cases: [args: string[], words: string][] = [
+      [[], 'missing required argument'],
+      [['topic', '--from', 'soon'], '--from takes'],
+      [['topic', '--limit', 'many'], 'It takes a whole number.'],
+      [['no topic'], 'topic name'],
+    ];
+    const refused = cases.map(async ([args, words]) => {
+      const { code, err } = await runCommand(['audit', ...plain(), ...args]);
+      expect(code, String(args)).toBe(2);
+      expect(err).toContain(words);
+    });
+    await Promise.all(refused);
   });
 
   it('where it is interrupted: what it had read proves nothing', async () => {

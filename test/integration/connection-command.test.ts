@@ -13,6 +13,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { confidentialClient } from '../../stack/globus-facts.ts';
 import { produceAndConsumeInJava } from '../../stack/java-tools.ts';
 import { type Stack, startStack } from '../../stack/stack.ts';
+import { produceAndConsumeByAws } from '../support/msk-iam.ts';
 import { pythonWith } from '../support/python.ts';
 import { type Account, Accounts } from './account.ts';
 import { buildPackage } from './built-package.ts';
@@ -214,12 +215,18 @@ describe('connection --java', () => {
     await produceAndConsumeInJava(file, topic, { count: 1 });
   });
 
-  it('names the library and the variables that an AWS key takes', async () => {
-    const { args, env } = await ways.diaspora();
-    const { out } = await accounts.run(['connection', ...args, '--java'], { env });
-    expect(out).toContain('software.amazon.msk:aws-msk-iam-auth');
-    expect(out).toMatch(/^# AWS_ACCESS_KEY_ID=DSPA\w+$/m);
+  it("names AWS's library for a key, and the variables with which it signs in", async () => {
+    const way = await ways.diaspora();
+    const { out } = await accounts.run(['connection', ...way.args, '--java'], { env: way.env });
+    expect(out).toContain('# Class path: software.amazon.msk:aws-msk-iam-auth.');
     expect(out).toMatch(/^# AWS_SECRET_ACCESS_KEY=\(a secret\)$/m);
+    const file = join(accounts.directory(), 'printed.properties');
+    writeFileSync(file, out);
+    const told = [...out.matchAll(/^# (AWS_\w+)=(\S+)$/gm)].map(([, name, value]) => [name, value]);
+    const env = { ...Object.fromEntries(told), ...way.secrets };
+    const before = await lengthOf(way.topic);
+    await produceAndConsumeByAws(file, way.topic, { count: 2, env });
+    expect(await lengthOf(way.topic)).toBe(before + 2n);
   });
 });
 
