@@ -5,12 +5,12 @@ import { AuthenticationError, ConfigurationError, ServiceError } from '../errors
 import { type ConnectionOptions, isTopic, resolveProducer } from '../options.ts';
 import { DiasporaLogger } from '../produce/logger.ts';
 import { CredentialsRefused } from '../wire/sign-in.ts';
-import { connectionTestTopic, testConnection } from './connection-test.ts';
 import { ProgressTeller, progressLines, type ReadyProgress } from './progress.ts';
+import { connectionTestTopic, testConnection } from './round-trip.ts';
 import { TimeLimit } from './time-limit.ts';
 
-export type { ReadyStep } from './connection-test.ts';
 export type { ReadyProgress } from './progress.ts';
+export type { ReadyStep } from './round-trip.ts';
 
 /** What is waited for, and how long. Beside it, `diagnostics` is `silent` by default: what fails is told as progress. */
 export interface ReadyOptions extends ConnectionOptions {

@@ -1,5 +1,5 @@
 /** What is told while a connection is waited for. */
-import type { ReadyStep } from './connection-test.ts';
+import type { ReadyStep } from './round-trip.ts';
 import type { TimeLimit } from './time-limit.ts';
 
 /** How it stands. */
