@@ -1,5 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
+/** The command line and the pages of the documentation: a project of their own, so that they can run beside the others. */
+const commands =
+  'test/integration/{account-commands,audit,connection-command,doctor,docs-*,ship,tail,wait-ready}.test.ts';
+
 export default defineConfig({
   test: {
     testTimeout: 30_000,
@@ -13,11 +17,17 @@ export default defineConfig({
           exclude: ['test/{integration,packaging,faults}/**'],
         },
       },
-      {
-        extends: true,
-        test: {
+      ...[
+        {
           name: 'integration',
           include: ['test/{integration,packaging}/**/*.test.ts'],
+          exclude: [commands],
+        },
+        { name: 'commands', include: [commands] },
+      ].map((files) => ({
+        extends: true as const,
+        test: {
+          ...files,
           // One stack for all files of a run; see test/shared-stack.ts.
           globalSetup: ['test/global-setup.ts'],
           testTimeout: 120_000,
@@ -26,7 +36,7 @@ export default defineConfig({
           // Each file may start brokers of its own, which want half a gigabyte each.
           fileParallelism: false,
         },
-      },
+      })),
       {
         extends: true,
         test: {

@@ -99,30 +99,65 @@ async function check(title, program, programArgs) {
   return code === 0;
 }
 
+/**
+ * In a whole run what waits for brokers most of the time runs beside its like, and what measures stalls runs alone.
+ *
+ * @type {readonly (readonly string[])[]}
+ */
+const wholeRun = [['unit'], ['faults'], ['integration', 'commands']];
+
 async function runVitest() {
   const start = performance.now();
-  heading('Tests (vitest)');
-  const tallyFile = join(temporary, 'tally.json');
+  if (args.length > 0) await runTests('Tests (vitest)', args, 'inherit');
+  else {
+    for (const projects of wholeRun) {
+      await Promise.all(
+        // The output of the first is seen as it comes, that of what runs beside it afterwards.
+        projects.map((project, index) =>
+          runTests(`Tests (${project})`, ['--project', project], index === 0 ? 'inherit' : 'pipe'),
+        ),
+      );
+    }
+  }
+  const isShortForm = faults && !full && chosen.length === 0;
+  if (isShortForm && performance.now() - start > shortFormMinutes * 60_000) {
+    total.failed += 1;
+    console.log(`FAILED: the short form may take ${shortFormMinutes} minutes.`);
+  }
+}
+
+/**
+ * @param {string} title
+ * @param {readonly string[]} vitestArgs
+ * @param {'pipe' | 'inherit'} output
+ */
+async function runTests(title, vitestArgs, output) {
+  const start = performance.now();
+  if (output === 'inherit') heading(title);
+  const tallyFile = join(temporary, `${title}.json`);
   const reporters = ['default', './scripts/tally-reporter.mjs', './scripts/figures-reporter.mjs'];
   const flags = reporters.map((reporter) => `--reporter=${reporter}`);
-  const child = launch('vitest', ['run', ...flags, ...args], 'inherit', {
+  const child = launch('vitest', ['run', ...flags, ...vitestArgs], output, {
     TALLY_FILE: tallyFile,
     FAULTS_FORM: full ? 'full' : 'short',
     // A run of all tests leaves the page as it is.
     ...(faults && { FIGURES_FILE: join(root, 'docs', 'reliability.md') }),
   });
-  const [code] = await once(child, 'close');
+  const [[code], stdout, stderr] = await Promise.all([
+    once(child, 'close'),
+    child.stdout ? text(child.stdout) : '',
+    child.stderr ? text(child.stderr) : '',
+  ]);
+  if (output === 'pipe') {
+    heading(title);
+    process.stdout.write(`${stdout}${stderr}`);
+  }
   console.log(`${code === 0 ? 'passed' : 'FAILED'}, ${seconds(start)}`);
   /** @type {Tally} */
   const tally = readTally(tallyFile);
   total.passed += tally.passed;
   total.failed += tally.failed;
   total.skipped.push(...tally.skipped);
-  const isShortForm = faults && !full && chosen.length === 0;
-  if (isShortForm && performance.now() - start > shortFormMinutes * 60_000) {
-    total.failed += 1;
-    console.log(`FAILED: the short form may take ${shortFormMinutes} minutes.`);
-  }
   // It may fail without a failed test: no test found, or a broken global set-up.
   if (code !== 0 && tally.failed === 0) total.failed += 1;
 }
