@@ -5,7 +5,7 @@ import { systemErrorCode } from '../errors.ts';
 import { auditCommand } from './audit.ts';
 import { connectionCommand } from './connection.ts';
 import { doctorCommand } from './doctor.ts';
-import { exitCodeOf, SilentExit } from './exit-codes.ts';
+import { exitCodeOf, exitCodes, SilentExit } from './exit-codes.ts';
 import { keysCommand } from './keys.ts';
 import { logoutCommand } from './logout.ts';
 import { quietWarnings } from './quiet-warnings.ts';
@@ -46,10 +46,12 @@ for (const command of commands) {
   for (const part of command.commands) part.copyInheritedSettings(command);
 }
 
-// Whoever read the output, such as `head`, has enough: that is no failure.
+// Whoever read the output, such as `head`, has enough: that is no failure, and hides none.
 process.stdout.on('error', (error) => {
-  process.exit(systemErrorCode(error) === 'EPIPE' ? 0 : 1);
+  if (systemErrorCode(error) !== 'EPIPE') process.exit(exitCodes.failed);
 });
+// Nobody is left to be told.
+process.stderr.on('error', () => {});
 
 try {
   await program.parseAsync();

@@ -2,6 +2,9 @@
 import type { Writable } from 'node:stream';
 import { createColors } from 'picocolors';
 
+/** A word for a POSIX shell. */
+export const shellQuoted = (value: string): string => `'${value.replaceAll("'", "'\\''")}'`;
+
 /** One JSON value on a line, for programs. */
 export function printJson(value: unknown, stream: Writable = process.stdout): void {
   stream.write(`${JSON.stringify(value)}\n`);

@@ -8,6 +8,7 @@ import {
 import { promptForCode } from '../auth/prompt.ts';
 import { type RequestedToken, requestToken } from '../auth/request-token.ts';
 import { exitCodesHelp } from './exit-codes.ts';
+import { shellQuoted } from './output.ts';
 
 interface Flags {
   readonly java?: boolean;
@@ -106,5 +107,3 @@ function asBlock(token: RequestedToken, properties: string | null): string {
     '',
   ].join('\n');
 }
-
-const shellQuoted = (value: string): string => `'${value.replaceAll("'", "'\\''")}'`;

@@ -14,7 +14,7 @@ const longest = 4096;
 export async function readSecret(what: string, variable: string | undefined): Promise<string> {
   const found = variable === undefined ? await fromStdin(what) : (process.env[variable] ?? '');
   const secret = found.replace(/\r?\n$/, '');
-  const from = variable === undefined ? 'standard input' : `the environment variable ${variable}`;
+  const from = variable === undefined ? 'standard input' : nameOf(variable);
   if (secret.trim() === '') {
     throw new ConfigurationError(`No ${what}: ${from} holds nothing.`, 'secret');
   }
@@ -23,6 +23,12 @@ export async function readSecret(what: string, variable: string | undefined): Pr
   }
   return secret.trim();
 }
+
+/** The secret itself may have been given where its variable's name belongs. */
+const nameOf = (variable: string): string =>
+  /^[A-Z_][A-Z0-9_]{0,63}$/.test(variable)
+    ? `the environment variable ${variable}`
+    : 'the environment variable of the given name';
 
 async function fromStdin(what: string): Promise<string> {
   if (process.stdin.isTTY) return typed(what);

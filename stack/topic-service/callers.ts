@@ -24,6 +24,10 @@ export class Callers {
   /** @throws Refusal */
   async admit(subject: string, token: string, reply: FastifyReply): Promise<Identity> {
     const caller = await this.#tokens.check(readSubject(subject), readToken(token));
+    // Gone while its token was checked: its end would never be told any more.
+    if (reply.raw.destroyed) {
+      throw new Refusal(400, 'HUNG_UP', 'The caller has hung up before its token was checked.');
+    }
     const count = this.#underWay.get(caller.subject) ?? 0;
     if (count >= atOnce) {
       throw new Refusal(

@@ -1,4 +1,5 @@
 /** The claim page, `/acl`: a form for people, and the same for programs. */
+import { fileURLToPath } from 'node:url';
 import fastifyView from '@fastify/view';
 import { Eta } from 'eta';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -34,7 +35,7 @@ export async function addClaimPage(app: FastifyInstance, parts: ServiceParts): P
   const { callers, claimed, url } = parts;
   await app.register(fastifyView, {
     engine: { eta: new Eta({ autoEscape: true, cache: true }) },
-    templates: new URL('views', import.meta.url).pathname,
+    templates: fileURLToPath(new URL('views', import.meta.url)),
     viewExt: 'eta',
     defaultContext: { style: pageStyle, action: claimPath },
   });

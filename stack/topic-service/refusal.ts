@@ -26,6 +26,7 @@ export type RefusalCode =
   | 'BODY_TOO_LARGE'
   | 'CONTENT_TYPE'
   | 'TOO_MANY_REQUESTS'
+  | 'HUNG_UP'
   | 'BUSY'
   | 'GLOBUS_UNAVAILABLE'
   | 'KAFKA_UNAVAILABLE'

@@ -595,7 +595,7 @@ describe('ship that is ended', () => {
     const { code, err } = await command.ended;
     expect(code).toBe(143);
     expect(err).toContain('all acknowledged');
-    const [, rest] = /"(tail -c \S+ \S+)" has the rest/.exec(err) ?? [];
+    const [, rest] = /"(tail -c \S+ -- \S+)" has the rest/.exec(err) ?? [];
     const second = startShell(`${rest} | diaspora-logger ship ${to(topic).join(' ')}`);
     expect((await second.ended).err).toContain('all acknowledged');
     const values = await valuesOf(topic);

@@ -17,11 +17,6 @@ export class Progress {
   #bar: SingleBar | null = null;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor() {
-    // Whoever read it has gone, or the terminal: that nobody listens is no reason to stop.
-    process.stderr.on('error', () => {});
-  }
-
   /** Begins to show a bar up to so many bytes. */
   async show(totalBytes: number, progressed: () => Progressed): Promise<void> {
     const { SingleBar, Presets } = (await import('cli-progress')).default;

@@ -1,4 +1,5 @@
 /** Reads inputs one after the other, and hands what comes to who ships it. */
+import { shellQuoted } from '../output.ts';
 import type { Input } from './inputs.ts';
 import { readFailure } from './inputs.ts';
 import type { LineShipper } from './line-shipper.ts';
@@ -58,5 +59,9 @@ async function leave({ name, kind, size }: Input, lines: LineShipper): Promise<s
     return `${name} was not read to its end`;
   }
   const at = lines.wholeLineBytes;
-  return `${name} was read up to byte ${at} of ${size}; "tail -c +${at + 1} ${name}" has the rest`;
+  return `${name} was read up to byte ${at} of ${size}; "tail -c +${at + 1} -- ${shellWord(name)}" has the rest`;
 }
+
+/** As it stands where a shell takes nothing in it for its own. */
+const shellWord = (name: string): string =>
+  /^[\w./@%+=:,-]+$/.test(name) ? name : shellQuoted(name);

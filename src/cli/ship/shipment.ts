@@ -88,6 +88,8 @@ export class Shipment {
     await this.#options.tee?.write(chunk, stop);
     await lines.push(chunk);
     this.#checkpoints.note(this.#shipper.stats().written, this.#bytes);
+    // Not only for who looks at a progress bar: what is behind is forgotten.
+    void this.progressed;
   };
 
   /** Waits for all acknowledgements, and once `hurry` is aborted no longer than closing may take. */
