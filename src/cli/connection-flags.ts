@@ -47,7 +47,7 @@ export function addConnectionFlags(command: Command): Command {
       'scram: user name (default: DIASPORA_USERNAME); the password is DIASPORA_PASSWORD',
     )
     .option('--mechanism <name>', 'scram: SCRAM-SHA-512 or SCRAM-SHA-256 (default: SCRAM-SHA-512)')
-    .option('--region <name>', 'aws-iam, diaspora: AWS region (default: AWS_REGION)')
+    .option('--region <name>', 'AWS region (default: AWS_REGION; for diaspora us-east-1)')
     .option('--profile <name>', "aws-iam: profile of AWS's credential files")
     .option('--token-module <path>', 'token: module whose default export answers an access token')
     .option('--ca <file>', "PEM certificates to trust (default: DIASPORA_CA_FILE, Node's own list)")

@@ -18,9 +18,9 @@ export interface GlobusOptions {
 export interface DiasporaOptions extends GlobusOptions {
   /** `v3`: access keys, which sign tokens. `v1`: SCRAM-SHA-512, user name = subject. Default `v3`. */
   apiVersion?: 'v3' | 'v1';
-  /** Default `DIASPORA_SERVICE_URL`, else by `DIASPORA_SDK_ENVIRONMENT`: `local` is `http://localhost:8000`, all else the public one. Plain HTTP on loopback only, unless `allowInsecureToken`. */
+  /** Default `DIASPORA_SERVICE_URL`, else by `DIASPORA_SDK_ENVIRONMENT`: `local` is `http://localhost:8000`, all else the public one, which is v3's. Plain HTTP on loopback only, unless `allowInsecureToken`. */
   serviceUrl?: string;
-  /** AWS region of the brokers, which v3's tokens are signed for. Default `AWS_REGION`, `AWS_DEFAULT_REGION`, else `us-east-1`. */
+  /** AWS region of the brokers, which v3's tokens are signed for. Default `us-east-1`, the public service's; `AWS_REGION` says where this process runs, and not that. */
   region?: string;
   /** UUID of who asks. Default `DIASPORA_SUBJECT`, else whoever signed in. */
   subject?: string;

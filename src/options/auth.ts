@@ -1,7 +1,7 @@
 /** How to sign in, with defaults and environment filled in. */
 import { resolve } from 'node:path';
 import { ConfigurationError } from '../errors.ts';
-import { isRegion, isSubject, regionTakes, subjectTakes } from './auth-schema.ts';
+import { isSubject, subjectTakes } from './auth-schema.ts';
 import type {
   AuthOptions,
   DiasporaOptions,
@@ -82,29 +82,34 @@ export function resolveDiaspora(
   const subject =
     given.subject ??
     fromEnvironment(env, ['DIASPORA_SUBJECT'], { takes: subjectTakes, test: isSubject });
-  const region =
-    given.region ??
-    fromEnvironment(env, ['AWS_REGION', 'AWS_DEFAULT_REGION'], {
-      takes: regionTakes,
-      test: isRegion,
-    });
+  const apiVersion = given.apiVersion ?? 'v3';
   return {
     type: 'diaspora',
-    apiVersion: given.apiVersion ?? 'v3',
-    serviceUrl: serviceUrl(given.serviceUrl, env, allowInsecureToken),
-    region: region ?? diasporaRegion,
+    apiVersion,
+    serviceUrl: serviceUrl(given.serviceUrl, env, { apiVersion, allowInsecureToken }),
+    // Not AWS_REGION: that is where this process runs, and says nothing of where the service's brokers are.
+    region: given.region ?? diasporaRegion,
     subject: subject?.toLowerCase() ?? null,
     globus: resolveGlobus(given, env),
   };
 }
 
-function serviceUrl(given: string | undefined, env: Environment, allowInsecure: boolean): string {
+function serviceUrl(
+  given: string | undefined,
+  env: Environment,
+  { apiVersion, allowInsecureToken }: { apiVersion: 'v3' | 'v1'; allowInsecureToken: boolean },
+): string {
   const named = given ?? nonEmpty(env['DIASPORA_SERVICE_URL']);
   if (named === undefined) {
-    return env['DIASPORA_SDK_ENVIRONMENT'] === 'local' ? localService : publicService;
+    if (env['DIASPORA_SDK_ENVIRONMENT'] === 'local') return localService;
+    if (apiVersion === 'v3') return publicService;
+    throw new ConfigurationError(
+      'No service for auth.apiVersion "v1": the public one is v3\'s. Set the option "auth.serviceUrl" or the environment variable DIASPORA_SERVICE_URL.',
+      'auth.serviceUrl',
+    );
   }
   const option = given === undefined ? 'DIASPORA_SERVICE_URL' : 'auth.serviceUrl';
-  requireSecureUrl(option, named, { allowInsecure });
+  requireSecureUrl(option, named, { allowInsecure: allowInsecureToken });
   return withoutSlash(named);
 }
 

@@ -168,7 +168,7 @@ describe('auth.type "diaspora"', () => {
     });
   });
 
-  it('takes from the environment where the service is, and who asks', () => {
+  it('takes from the environment where the service is, and who asks; not where this process runs', () => {
     const env = {
       DIASPORA_SERVICE_URL: 'http://127.0.0.1:8000/',
       DIASPORA_SUBJECT: subject,
@@ -184,7 +184,7 @@ describe('auth.type "diaspora"', () => {
         apiVersion: 'v1',
         serviceUrl: 'http://127.0.0.1:8000',
         subject: subject.toLowerCase(),
-        region: 'eu-west-3',
+        region: 'us-east-1',
         globus: { issuer: 'http://127.0.0.1:8080', refreshToken: 'refresh' },
       },
     });
@@ -216,6 +216,11 @@ describe('auth.type "diaspora"', () => {
       {},
       { DIASPORA_SUBJECT: 'hunter2' },
       'Environment variable DIASPORA_SUBJECT takes a UUID, got a value of type string.',
+    ],
+    [
+      { apiVersion: 'v1' },
+      {},
+      'No service for auth.apiVersion "v1": the public one is v3\'s. Set the option "auth.serviceUrl" or the environment variable DIASPORA_SERVICE_URL.',
     ],
     [{ apiVersion: 'v2' }, {}, 'Option "auth.apiVersion" takes "v3" or "v1", got "v2".'],
     [{ subjet: 'x' }, {}, 'Unknown option "auth.subjet". Did you mean "auth.subject"?'],
