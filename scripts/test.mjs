@@ -28,6 +28,13 @@ const packagesOfPrograms = {
 /** What the tests of faults may take where all run in the short form: they are part of every run of CI. */
 const shortFormMinutes = 10;
 
+/**
+ * In a whole run what waits for brokers most of the time runs beside its like, and what measures stalls runs alone.
+ *
+ * @type {readonly (readonly string[])[]}
+ */
+const wholeRun = [['unit'], ['faults'], ['integration', 'commands']];
+
 const given = process.argv.slice(2);
 const faults = given.includes('--faults');
 const full = given.includes('--full');
@@ -98,13 +105,6 @@ async function check(title, program, programArgs) {
   console.log(`${code === 0 ? 'passed' : 'FAILED'}, ${seconds(start)}`);
   return code === 0;
 }
-
-/**
- * In a whole run what waits for brokers most of the time runs beside its like, and what measures stalls runs alone.
- *
- * @type {readonly (readonly string[])[]}
- */
-const wholeRun = [['unit'], ['faults'], ['integration', 'commands']];
 
 async function runVitest() {
   const start = performance.now();
