@@ -1,6 +1,5 @@
 /** The public surface of `diaspora-logger`. The transports are `diaspora-logger/pino` and `diaspora-logger/winston`. */
 
-export { type JavaPropertiesOptions, javaProperties } from './auth/java-properties.ts';
 export {
   type RequestedToken,
   type RequestTokenOptions,
@@ -51,6 +50,7 @@ export type {
   TlsOptions,
   TransportOptions,
 } from './options.ts';
+export { type JavaPropertiesOptions, javaProperties } from './other-clients/java-properties.ts';
 export { DiasporaLogger, type RecordMetadata, type SendOptions } from './produce/logger.ts';
 export {
   blockUntilReady,

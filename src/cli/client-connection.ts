@@ -1,13 +1,6 @@
 /** From a command's options to what other Kafka clients are told. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type {
-  AccessKeySignIn,
-  ClientConnection,
-  ClientSignIn,
-  ClientTls,
-  Secret,
-} from '../auth/client-connection.ts';
 import { originOf } from '../auth/signed-in.ts';
 import { createTokenSource } from '../auth/token-source.ts';
 import { AuthenticationError, ConfigurationError } from '../errors.ts';
@@ -19,6 +12,13 @@ import {
   resolveProducer,
   type TlsOptions,
 } from '../options.ts';
+import type {
+  AccessKeySignIn,
+  ClientConnection,
+  ClientSignIn,
+  ClientTls,
+  Secret,
+} from '../other-clients/client-connection.ts';
 import { serviceOptions } from '../ready/service-options.ts';
 import type { ConnectionDetails } from '../services/diaspora-client.ts';
 

@@ -1,18 +1,18 @@
 /** `diaspora-logger connection`: what another Kafka client needs to connect as this one does. */
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
+import { ConfigurationError } from '../errors.ts';
 import {
   type ClientConnection,
   type ClientSignIn,
   saslMechanismOf,
   secretsOf,
   securityProtocolOf,
-} from '../auth/client-connection.ts';
-import { firstLine, javaClientText } from '../auth/java-client.ts';
-import { kcatConfig, kcatFirstLine } from '../auth/kcat-config.ts';
-import { type PythonClient, pythonClient, pythonClients } from '../auth/python-client.ts';
-import { fileNameOf, requireDirectory, writeSecretFile } from '../auth/secret-file.ts';
-import { ConfigurationError } from '../errors.ts';
+} from '../other-clients/client-connection.ts';
+import { firstLine, javaClientText } from '../other-clients/java-client.ts';
+import { kcatConfig, kcatFirstLine } from '../other-clients/kcat-config.ts';
+import { type PythonClient, pythonClient, pythonClients } from '../other-clients/python-client.ts';
+import { fileNameOf, requireDirectory, writeSecretFile } from '../other-clients/secret-file.ts';
 import type { ToldConnection } from './client-connection.ts';
 import { addConnectionFlags, type ConnectionFlags, optionsFrom } from './connection-flags.ts';
 import { exitCodesHelp } from './exit-codes.ts';

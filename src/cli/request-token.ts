@@ -1,12 +1,12 @@
 /** `diaspora-logger request-token`: sign in with Globus, and print what clients need. */
 import { Command } from 'commander';
+import { promptForCode } from '../auth/prompt.ts';
+import { type RequestedToken, requestToken } from '../auth/request-token.ts';
 import {
   checkJavaProperties,
   type JavaPropertiesOptions,
   writeJavaProperties,
-} from '../auth/java-properties.ts';
-import { promptForCode } from '../auth/prompt.ts';
-import { type RequestedToken, requestToken } from '../auth/request-token.ts';
+} from '../other-clients/java-properties.ts';
 import { exitCodesHelp } from './exit-codes.ts';
 import { shellQuoted } from './output.ts';
 

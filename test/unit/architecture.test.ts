@@ -18,7 +18,7 @@ const topFiles = [
 ];
 const lower = [...topFiles, 'auth', 'services', 'delivery', 'spool', 'wire', 'wire/requests'];
 
-const belowCommands = [...lower, 'produce', 'consume', 'ready', 'transports'];
+const belowCommands = [...lower, 'other-clients', 'produce', 'consume', 'ready', 'transports'];
 /** What a command of several files is made of. */
 const commandFolders = ['cli/audit', 'cli/doctor', 'cli/ship', 'cli/tail'];
 
@@ -38,6 +38,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   wire: [...topFiles, 'wire/requests'],
   'wire/requests': [...topFiles, 'wire'],
   services: [...topFiles, 'auth'],
+  'other-clients': [...topFiles, 'auth'],
   produce: lower,
   consume: [...topFiles, 'auth', 'services', 'kafkajs'],
   ready: [...lower, 'produce', 'consume'],

@@ -1,4 +1,6 @@
 /** Configuration of Kafka's Java clients as text: a `.properties` file that they load as it stands. */
+
+import { eventServiceScope, tokenPath } from '../auth/globus-service.ts';
 import { ConfigurationError } from '../errors.ts';
 import {
   type ClientConnection,
@@ -10,7 +12,6 @@ import {
   secretsOf,
   securityProtocolOf,
 } from './client-connection.ts';
-import { eventServiceScope, tokenPath } from './globus-service.ts';
 
 /** By this line the file is known as this package's own, and may be overwritten. */
 export const firstLine = '# Kafka connection properties, written by diaspora-logger.';

@@ -1,6 +1,7 @@
 /** Python source of a function that answers an access token and its end: for Python's Kafka clients, by Python's own library alone. */
+
+import { eventServiceScope, tokenPath } from '../auth/globus-service.ts';
 import type { ClientSignIn, Secret } from './client-connection.ts';
-import { eventServiceScope, tokenPath } from './globus-service.ts';
 
 /** A piece of source, and the modules of Python's own library that it needs. */
 export interface PythonPart {

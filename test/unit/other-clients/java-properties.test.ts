@@ -6,8 +6,8 @@ import {
   checkJavaProperties,
   javaProperties,
   writeJavaProperties,
-} from '../../../src/auth/java-properties.ts';
-import { temporaryDirectory } from './signed-in.ts';
+} from '../../../src/other-clients/java-properties.ts';
+import { temporaryDirectory } from '../auth/signed-in.ts';
 
 /** What java.util.Properties reads: the rules of its `load(Reader)`. */
 function load(text: string): Map<string, string> {

@@ -6,10 +6,10 @@ import {
   saslMechanismOf,
   secretsOf,
   securityProtocolOf,
-} from '../../../src/auth/client-connection.ts';
-import { javaClientText } from '../../../src/auth/java-client.ts';
-import { kcatConfig } from '../../../src/auth/kcat-config.ts';
-import { pythonClient } from '../../../src/auth/python-client.ts';
+} from '../../../src/other-clients/client-connection.ts';
+import { javaClientText } from '../../../src/other-clients/java-client.ts';
+import { kcatConfig } from '../../../src/other-clients/kcat-config.ts';
+import { pythonClient } from '../../../src/other-clients/python-client.ts';
 
 const plainTls: ClientTls = {
   caFile: null,

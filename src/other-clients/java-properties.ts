@@ -1,7 +1,7 @@
 /** Connection properties for Kafka's Java clients: the file that is written for them. */
 import { join, resolve } from 'node:path';
+import { defaultIssuer, nativeAppClientId } from '../auth/globus-service.ts';
 import type { ClientConnection } from './client-connection.ts';
-import { defaultIssuer, nativeAppClientId } from './globus-service.ts';
 import { firstLine, javaClientText } from './java-client.ts';
 import { fileNameOf, requireDirectory, writeSecretFile } from './secret-file.ts';
 

@@ -1,9 +1,9 @@
 /** Files with secrets that a command writes for its user: where they may lie, and what they may replace. */
 import { access, chmod, constants, readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { replaceFile } from '../auth/atomic-file.ts';
+import { reasonOf } from '../auth/failure-reason.ts';
 import { ConfigurationError, systemErrorCode } from '../errors.ts';
-import { replaceFile } from './atomic-file.ts';
-import { reasonOf } from './failure-reason.ts';
 
 /** A name comes from outside: it names a file here, and never another directory. */
 export function fileNameOf(name: string): string {
