@@ -87,7 +87,9 @@ describe('The manifests of the page', () => {
       Number(seconds),
     );
     const [own = 0, closing = 0, grace = 0] = rows;
-    expect(page.file('app.js').code).toContain(`closeTimeoutMs: ${closing}_000`);
+    const { code } = page.file('app.js');
+    expect(code).toContain(`closeTimeoutMs: ${closing}_000`);
+    expect(code).toContain(`closeAllConnections(), ${own}_000)`);
     expect(grace).toBe(deployment.terminationGracePeriodSeconds);
     expect(grace).toBeGreaterThan(own + 10);
   });
@@ -97,19 +99,25 @@ describe('The manifests of the page', () => {
     expect(Number(major)).toBeGreaterThanOrEqual(22);
     expect(command).toEqual(['node', 'app.js']);
   });
+
+  it('leave the refresh token out of the image', () => {
+    const copied = [...dockerfile.matchAll(/^COPY (.+) \.\/$/gm)].flatMap(([, files = '']) =>
+      files.split(' '),
+    );
+    expect(copied).toEqual(['package.json', 'package-lock.json', 'app.js']);
+    const [, secret] = /file: (.+)/.exec(page.file('compose.yaml').code) ?? [];
+    expect(secret).toMatch(/^\.\.\//);
+  });
 });
 
 describe('As process 1, all read-only, without HOME,', () => {
   const stack = sharedStack();
-  const directory = new SnippetDirectory();
+  const directory = new SnippetDirectory(page);
   const { DIASPORA_ISSUER, DIASPORA_CA_FILE, DIASPORA_BOOTSTRAP } = stack.env;
   const secrets: MountedSecret[] = [];
   const deadLetters = mkdtempSync(join(tmpdir(), 'dead-letters-'));
 
-  beforeAll(async () => {
-    await buildPackage();
-    directory.write(...page.files());
-  });
+  beforeAll(() => buildPackage());
   afterAll(() => {
     directory[Symbol.dispose]();
     for (const secret of secrets) secret[Symbol.dispose]();
@@ -233,6 +241,22 @@ describe('As process 1, all read-only, without HOME,', () => {
     } finally {
       await stack.globus.reset();
     }
+  });
+
+  it('the app does not wait for a request without end', async () => {
+    const { code } = page.file('app.js');
+    const impatient = code
+      .replace("response.end('ok\\n')", "response.write('ok\\n'); console.log('open')")
+      .replace('10_000', '100');
+    writeFileSync(join(directory.path, 'impatient.js'), impatient);
+    const { mount } = secretWith((await stack.globus.signIn()).refreshToken);
+    const { app, topic, ask } = await start([mount], {}, ['node', 'impatient.js']);
+    const cut = expect(ask('/')).rejects.toThrow('terminated');
+    await app.said('open');
+    app.kill('SIGTERM');
+    await cut;
+    expect(await app.ended).toMatchObject({ code: 0 });
+    expect(await messagesOf(topic)).toEqual(['started', 'asked', 'stopped']);
   });
 
   it('an app without a handler runs on after SIGTERM', async () => {

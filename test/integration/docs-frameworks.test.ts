@@ -68,10 +68,9 @@ const well = { code: 0, signal: null, stderr: '' };
 
 describe('The page of Fastify', () => {
   const page = new DocsPage('fastify.md');
-  const directory = new SnippetDirectory();
+  const directory = new SnippetDirectory(page);
   const start = (file: string) => (env: Record<string, string>) => directory.start(file, { env });
 
-  beforeAll(() => directory.write(...page.files()));
   afterAll(() => directory[Symbol.dispose]());
 
   it('app.js makes three records of each request, keyed by its id', async () => {
@@ -144,7 +143,8 @@ describe('The page of NestJS', () => {
     await writeFile(join(directory, 'package.json'), JSON.stringify({ type }));
     await writeFile(join(directory, 'tsconfig.json'), JSON.stringify({ compilerOptions }));
     for (const { file, code } of page.files()) {
-      await writeFile(join(directory, file ?? ''), change(code));
+      page.ran(file);
+      await writeFile(join(directory, file), change(code));
     }
     const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
     await project.run(process.execPath, [tsc, '--project', directory]);

@@ -10,7 +10,7 @@ import { SnippetDirectory } from './snippet-directory.ts';
 import { newTopic, signedInEnv, valuesOf } from './topic-content.ts';
 
 const page = new DocsPage('lambda.md');
-const directory = new SnippetDirectory();
+const directory = new SnippetDirectory(page);
 const handlers = ['handler.mjs', 'pino-handler.mjs', 'producer-handler.mjs'];
 
 /** Which test runs each command of the page. */
@@ -19,16 +19,14 @@ const testedBy = [
   'npx diaspora-logger request-token', // request-token.test.ts
 ];
 
-beforeAll(async () => {
-  await buildPackage();
-  directory.write(...page.files());
-});
+beforeAll(() => buildPackage());
 afterAll(() => directory[Symbol.dispose]());
 
 const pathsOf = async (topic: string): Promise<unknown[]> =>
   (await valuesOf(topic)).map((value) => JSON.parse(value).path);
 
 async function startFunction(file: string, topic: string, env = {}): Promise<LambdaFunction> {
+  page.ran(file);
   const all = { ...(await signedInEnv()), DIASPORA_TOPIC: topic, HOME: '/nowhere', ...env };
   return LambdaFunction.start({ file, directory: directory.path, env: all, timeoutMs: 10_000 });
 }

@@ -57,11 +57,10 @@ describe.each([
   { name: 'pino', page: new DocsPage('pino.md') },
   { name: 'winston', page: new DocsPage('winston.md') },
 ])('The page of $name', ({ name, page }) => {
-  const directory = new SnippetDirectory();
+  const directory = new SnippetDirectory(page);
   const run = (file: string, options = {}): Promise<SnippetEnd> => runIn(directory, file, options);
   const text = name === 'pino' ? 'msg' : 'message';
 
-  beforeAll(() => directory.write(...page.files()));
   afterAll(() => directory[Symbol.dispose]());
 
   it('shows no command that no test runs', () => {

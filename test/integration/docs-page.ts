@@ -22,7 +22,7 @@ const fileComment = /^(?:\/\/|#) ([\w.-]+)\n/;
 /** A file without an extension that is known by its name. */
 const bareFiles: ReadonlySet<string> = new Set(['Dockerfile']);
 
-/** A page, which remembers the snippets that a test has asked for: `untested()` answers the others. */
+/** A page, which remembers the snippets that a test has asked for, or has run: `untested()` answers the others. */
 export class DocsPage {
   readonly text: string;
   readonly snippets: readonly Snippet[];
@@ -44,9 +44,16 @@ export class DocsPage {
     return found;
   }
 
-  /** All snippets that are files. */
-  files(): readonly Snippet[] {
-    return this.#ask(({ file }) => file !== null);
+  /** All snippets that are files. None counts as tested by that: say `ran` of those that are. */
+  files(): readonly (Snippet & { readonly file: string })[] {
+    return this.snippets.flatMap((snippet) =>
+      snippet.file === null ? [] : [{ ...snippet, file: snippet.file }],
+    );
+  }
+
+  /** A test has run this file. It need not be one of the page's. */
+  ran(name: string): void {
+    this.#ask(({ file }) => file === name);
   }
 
   /** All snippets of a language, in the order of the page. */

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { delimiter, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Ended, type RunningApp, startApp } from './built-package.ts';
-import type { Snippet } from './docs-page.ts';
+import type { DocsPage, Snippet } from './docs-page.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const compiler = createRequire(import.meta.url).resolve('typescript/bin/tsc');
@@ -28,14 +28,18 @@ export interface SnippetRun {
 
 export class SnippetDirectory implements Disposable {
   readonly path: string;
+  readonly #page: DocsPage | undefined;
 
-  constructor() {
+  /** With a page, all its files are there, and those that are started count as tested. */
+  constructor(page?: DocsPage) {
+    this.#page = page;
     const cache = join(root, '.cache');
     mkdirSync(cache, { recursive: true });
     this.path = mkdtempSync(join(cache, 'snippets-'));
     mkdirSync(join(this.path, 'bin'));
     writeFileSync(join(this.path, 'bin', 'npx'), npx);
     chmodSync(join(this.path, 'bin', 'npx'), 0o755);
+    if (page) this.write(...page.files());
   }
 
   /** Writes snippets that are files under their names. */
@@ -51,6 +55,7 @@ export class SnippetDirectory implements Disposable {
     file: string,
     { args = [], env = {}, node = process.execPath }: SnippetRun = {},
   ): RunningApp {
+    this.#page?.ran(file);
     return startApp(relative(root, join(this.path, file)), args, env, node, this.path);
   }
 
@@ -64,6 +69,7 @@ export class SnippetDirectory implements Disposable {
 
   /** Compiles a TypeScript file as strictly as may be, and keeps nothing of it. Throws what the compiler says. */
   async checkTypes(file: string): Promise<void> {
+    this.#page?.ran(file);
     const flags = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--types', 'node'];
     const modules = ['--module', 'nodenext', '--target', 'es2023', '--skipLibCheck'];
     const args = ['--ignoreConfig', ...flags, ...modules, join(this.path, file)];
