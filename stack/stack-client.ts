@@ -33,6 +33,8 @@ export interface StackCoordinates {
   readonly issuer: string;
   /** Of the topic service, without a slash at the end. */
   readonly serviceUrl: string;
+  /** Where the brokers introspect tokens. */
+  readonly introspectionUrl: string;
   /** PEM. */
   readonly caFile: string;
   readonly clientCertificate: ClientCertificate;

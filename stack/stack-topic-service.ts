@@ -7,6 +7,7 @@ import type { RunningTopicService } from './topic-service/service.ts';
 
 export interface StackTopicServiceSettings {
   readonly port: number;
+  readonly introspectionPort: number;
   readonly keyDelayMs: number;
   readonly globus: Globus;
   /** Of the brokers, by listener. */
@@ -18,6 +19,7 @@ export const stackTopicServiceUrl = (port: number): string => `http://127.0.0.1:
 
 export async function startStackTopicService({
   port,
+  introspectionPort,
   keyDelayMs,
   globus,
   addresses,
@@ -29,6 +31,7 @@ export async function startStackTopicService({
   return startTopicService({
     host: '127.0.0.1',
     port,
+    introspectionPort,
     url: stackTopicServiceUrl(port),
     issuer,
     introspection: { introspectionUrl, ...resourceServer },

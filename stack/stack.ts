@@ -86,8 +86,11 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const scramUser = { username: 'station', password: randomBytes(12).toString('hex') };
     announceSecret({ kind: 'a SCRAM password', value: scramUser.password });
     const { port: wantedPort, keyDelayMs = 0 } = options.topicService ?? {};
-    const [port = 0] = wantedPort === undefined ? await freePorts(1) : [wantedPort];
+    const wanted = wantedPort === undefined ? [] : [wantedPort];
+    const [introspectionPort = 0, freePort = 0] = await freePorts(2, wanted);
+    const [port = freePort] = wanted;
     const serviceUrl = stackTopicServiceUrl(port);
+    const introspectionUrl = stackTopicServiceUrl(introspectionPort) + introspectionPath;
     onProgress(options.brokers === 3 ? 'Starting three brokers' : 'Starting Kafka');
     // Written while Kafka starts; awaited below, where its failure ends the brokers too.
     const clientCertificate = writeClientCertificate(directory, certificates);
@@ -98,16 +101,23 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       brokers: options.brokers ?? 1,
       caFile,
       certificate: certificates.broker,
-      oauth: { issuer, introspectionUrl: serviceUrl + introspectionPath, ...resourceServer },
+      oauth: { issuer, introspectionUrl, ...resourceServer },
       scramUser,
       properties: options.kafkaProperties ?? {},
       javaOptions: options.javaOptions ?? [],
       advertise: options.advertise,
-      reservedPorts: [port],
+      reservedPorts: [port, introspectionPort],
     });
     const addresses = bootstrapServers(brokers);
     const [service, serving] = await Promise.allSettled([
-      startStackTopicService({ port, keyDelayMs, globus, addresses, brokerCount: brokers.length }),
+      startStackTopicService({
+        port,
+        introspectionPort,
+        keyDelayMs,
+        globus,
+        addresses,
+        brokerCount: brokers.length,
+      }),
       startBrokers(brokers),
     ]);
     // Both are awaited, so that `stop` ends the one where the other fails.
@@ -120,6 +130,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       bootstrapServers: addresses,
       issuer,
       serviceUrl,
+      introspectionUrl,
       caFile,
       clientCertificate: await clientCertificate,
       scramUser,

@@ -1,11 +1,23 @@
 /** Kafka's access control entries, as the service writes and reads them. */
-import kafkajs, { type AclEntry, type Admin } from 'kafkajs';
+import kafkajs, { type AclEntry, type Admin, type DescribeAclResponse } from 'kafkajs';
 import { type KafkaAdmin, NotSeen } from './kafka-admin.ts';
 
 const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs;
 
+/** Who has rights to topics, as Kafka names them: `User:name`. */
+export interface Holders {
+  /** Whoever has any right, or is denied one. */
+  readonly all: ReadonlySet<string>;
+  /** Whoever may write, read and describe, unless a denial undoes it. */
+  readonly allowed: ReadonlySet<string>;
+  /** Whoever is allowed all of that, and denied nothing. */
+  readonly owners: ReadonlySet<string>;
+}
+
 /** Topics: one, or all whose names begin like this. */
 export type TopicPattern = { readonly topic: string } | { readonly topicPrefix: string };
+
+type DescribeAclResource = DescribeAclResponse['resources'][number];
 
 const pollMs = 20;
 /** For how long a change may stay unseen at the broker that is asked, in milliseconds. */
@@ -62,13 +74,13 @@ export class AccessRights {
     this.#kafka = kafka;
   }
 
-  /** Who has any right to exactly this topic or prefix, or is denied one: names as in `User:name`. */
-  async holders(pattern: TopicPattern): Promise<Set<string>> {
+  /** Who has rights to exactly this topic or prefix. */
+  async holders(pattern: TopicPattern): Promise<Holders> {
     return this.#kafka.ask((admin) => holdersOf(admin, pattern));
   }
 
-  /** Who has any right to the topic by its name or by a prefix of it. Rights to every topic make nobody its owner. */
-  async matching(topic: string): Promise<Set<string>> {
+  /** Who has rights to the topic by its name or by a prefix of it. Rights to every topic make nobody its owner. */
+  async matching(topic: string): Promise<Holders> {
     const { resources } = await this.#kafka.ask((admin) =>
       admin.describeAcls({
         resourceType: AclResourceTypes.TOPIC,
@@ -77,11 +89,10 @@ export class AccessRights {
         ...anything,
       }),
     );
-    const own = resources.filter(({ resourceName }) => resourceName !== '*');
-    return new Set(own.flatMap(({ acls }) => acls.map(({ principal }) => principal)));
+    return holdersIn(resources.filter(({ resourceName }) => resourceName !== '*'));
   }
 
-  /** Names of topics that the principal has rights to by their own names. */
+  /** Names of topics that the principal owns by their own names. */
   async topicsOf(principal: string): Promise<string[]> {
     const { resources } = await this.#kafka.ask((admin) =>
       admin.describeAcls({
@@ -91,7 +102,9 @@ export class AccessRights {
         ...anything,
       }),
     );
-    return resources.map(({ resourceName }) => resourceName);
+    return resources
+      .filter((resource) => holdersIn([resource]).owners.has(principal))
+      .map(({ resourceName }) => resourceName);
   }
 
   /** Answers when a broker has seen it. */
@@ -99,7 +112,7 @@ export class AccessRights {
     const acl = principals.flatMap((one) => [...topicEntries(one, pattern), ...clientEntries(one)]);
     await this.#kafka.ask(async (admin) => {
       await admin.createAcls({ acl });
-      await seen(admin, pattern, (holders) => principals.every((one) => holders.has(one)));
+      await seen(admin, pattern, ({ allowed }) => principals.every((one) => allowed.has(one)));
     });
   }
 
@@ -124,20 +137,45 @@ export class AccessRights {
     }));
     await this.#kafka.ask(async (admin) => {
       await admin.deleteAcls({ filters });
-      await seen(admin, pattern, (holders) => !principals.some((one) => holders.has(one)));
+      await seen(admin, pattern, ({ all }) => !principals.some((one) => all.has(one)));
     });
   }
 }
 
-async function holdersOf(admin: Admin, pattern: TopicPattern): Promise<Set<string>> {
+async function holdersOf(admin: Admin, pattern: TopicPattern): Promise<Holders> {
   const { resources } = await admin.describeAcls({ ...resourceOf(pattern), ...anything });
-  return new Set(resources.flatMap(({ acls }) => acls.map(({ principal }) => principal)));
+  return holdersIn(resources);
+}
+
+/** Where only one address has a right, that is no right to own the topic by; denied to one address is denied. */
+export function holdersIn(resources: readonly Pick<DescribeAclResource, 'acls'>[]): Holders {
+  const acls = resources.flatMap((resource) => resource.acls);
+  const all = new Set(acls.map(({ principal }) => principal));
+  const isAllowed = (name: string): boolean => {
+    const operations = acls
+      .filter(({ principal, permissionType, host }) => {
+        return principal === name && permissionType === AclPermissionTypes.ALLOW && host === '*';
+      })
+      .map(({ operation }) => operation);
+    const needed = [AclOperationTypes.WRITE, AclOperationTypes.READ, AclOperationTypes.DESCRIBE];
+    return (
+      operations.includes(AclOperationTypes.ALL) ||
+      needed.every((operation) => operations.includes(operation))
+    );
+  };
+  const allowed = new Set([...all].filter(isAllowed));
+  const denied = new Set(
+    acls
+      .filter(({ permissionType }) => permissionType === AclPermissionTypes.DENY)
+      .map(({ principal }) => principal),
+  );
+  return { all, allowed, owners: new Set([...allowed].filter((name) => !denied.has(name))) };
 }
 
 async function seen(
   admin: Admin,
   pattern: TopicPattern,
-  isRight: (holders: ReadonlySet<string>) => boolean,
+  isRight: (holders: Holders) => boolean,
 ): Promise<void> {
   const until = performance.now() + seenMs;
   while (!isRight(await holdersOf(admin, pattern))) {

@@ -1,10 +1,10 @@
 /** Who calls: known by an access token, and not with too much at once. */
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest, RouteGenericInterface } from 'fastify';
 import { type GlobusTokens, readToken } from './globus-tokens.ts';
 import { type Identity, readSubject } from './identity.ts';
 import { Refusal } from './refusal.ts';
 
-/** Requests of one subject under way at the same time: what others wait for has a bound. */
+/** Requests of one subject that are worked on at the same time: what others wait for has a bound. */
 const atOnce = 100;
 
 export class Callers {
@@ -15,19 +15,30 @@ export class Callers {
     this.#tokens = tokens;
   }
 
-  /** By the headers `Subject` and `Authorization`. @throws Refusal */
-  byHeaders(request: FastifyRequest, reply: FastifyReply): Promise<Identity> {
-    const subject = headerOf(request, 'subject');
-    return this.admit(subject, bearerToken(headerOf(request, 'authorization')), reply);
+  /** A route's handler: does the work for whom the headers `Subject` and `Authorization` name. */
+  served<R extends RouteGenericInterface>(
+    work: (caller: Identity, request: FastifyRequest<R>) => Promise<object>,
+  ): (request: FastifyRequest<R>, reply: FastifyReply) => Promise<object> {
+    return async (request, reply) => {
+      const subject = readSubject(headerOf(request, 'subject'));
+      const token = bearerToken(headerOf(request, 'authorization'));
+      return this.serve(subject, token, reply, (caller) => work(caller, request));
+    };
   }
 
-  /** @throws Refusal */
-  async admit(subject: string, token: string, reply: FastifyReply): Promise<Identity> {
-    const caller = await this.#tokens.check(readSubject(subject), readToken(token));
-    // Gone while its token was checked: its end would never be told any more.
-    if (reply.raw.destroyed) {
-      throw new Refusal(400, 'HUNG_UP', 'The caller has hung up before its token was checked.');
-    }
+  /**
+   * Does the work once the token is checked. Until it is done it counts, also where the caller has hung up.
+   *
+   * @throws Refusal
+   */
+  async serve<T>(
+    subject: string,
+    token: string,
+    reply: FastifyReply,
+    work: (caller: Identity) => Promise<T>,
+  ): Promise<T> {
+    const isWanted = (): boolean => !reply.raw.destroyed;
+    const caller = await this.#tokens.check(subject, readToken(token), isWanted);
     const count = this.#underWay.get(caller.subject) ?? 0;
     if (count >= atOnce) {
       throw new Refusal(
@@ -38,8 +49,11 @@ export class Callers {
       );
     }
     this.#underWay.set(caller.subject, count + 1);
-    reply.raw.once('close', () => this.#release(caller.subject));
-    return caller;
+    try {
+      return await work(caller);
+    } finally {
+      this.#release(caller.subject);
+    }
   }
 
   #release(subject: string): void {

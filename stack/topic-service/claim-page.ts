@@ -52,8 +52,9 @@ export async function addClaimPage(app: FastifyInstance, parts: ServiceParts): P
     const subject = readSubject(form('subject_claim'));
     const topic = form('topic_name').trim();
     checkFormName(topic);
-    const caller = await callers.admit(subject, form('access_token'), reply);
-    const change = await claimed.claim(topic, caller);
+    const change = await callers.serve(subject, form('access_token'), reply, (caller) =>
+      claimed.claim(topic, caller),
+    );
     return showClaimed(
       request,
       reply,

@@ -1,9 +1,9 @@
-/** Topics of v1 and of the claim page: each belongs to whoever has rights to it by its name. */
+/** Topics of v1 and of the claim page: each belongs to whoever may do everything with it by its name. */
 import type { AccessRights } from './access-rights.ts';
 import { type Identity, principalsOf } from './identity.ts';
 import type { KafkaTopics } from './kafka-topics.ts';
 import { Refusal } from './refusal.ts';
-import { OnePerName } from './waiting-line.ts';
+import { Gate, OnePerName } from './waiting-line.ts';
 
 /** What became of a wish: done, or it was so already. */
 export type Change = 'success' | 'no-op';
@@ -12,6 +12,10 @@ export type Change = 'success' | 'no-op';
 const connectionTest = '__connection_test';
 const connectionTestConfig = { 'retention.ms': '3600000', 'max.message.bytes': '65536' };
 
+/** Claims under way at the same time, and those that may wait. Few are half made when the service is to end. */
+const atOnce = 8;
+const inLine = 1_000;
+
 /** For how long this process remembers its own claims, in milliseconds: brokers may learn of them a little later. */
 const rememberedMs = 10_000;
 
@@ -19,6 +23,7 @@ export class ClaimedTopics {
   readonly #rights: AccessRights;
   readonly #topics: KafkaTopics;
   readonly #line = new OnePerName();
+  readonly #gate = new Gate(atOnce, inLine);
   readonly #recent = new Map<string, { readonly principals: string[]; readonly until: number }>();
 
   constructor(rights: AccessRights, topics: KafkaTopics) {
@@ -30,16 +35,17 @@ export class ClaimedTopics {
    * Makes the topic the subject's, and makes it at all where there is none. Of several who claim it at
    * the same time one gets it.
    *
-   * @throws Refusal where somebody else has any right to it.
+   * @throws Refusal where anybody has any right to it, but for its owners: some rights to it make nobody one of them.
    */
   claim(topic: string, identity: Identity): Promise<Change> {
     const principals = principalsOf(identity);
-    return this.#line.run(topic, async () => {
-      const holders = await this.#holders(topic);
-      const isOwn = principals.some((one) => holders.has(one));
-      if (holders.size > 0 && !isOwn) throw claimedByOthers(topic);
+    return this.#changed(topic, async () => {
+      const { all, owners } = await this.#rights.matching(topic);
+      const isOwn = principals.some((one) => owners.has(one));
+      const isFree = all.size === 0 && !this.#hasGone(topic, principals);
+      if (!isOwn && !isFree) throw claimedByOthers(topic);
       // Before the topic: whoever knows the topic finds its owner's rights.
-      const lacking = principals.filter((one) => !holders.has(one));
+      const lacking = principals.filter((one) => !owners.has(one));
       if (lacking.length > 0) await this.#rights.grant(lacking, { topic });
       this.#remember(topic, principals);
       try {
@@ -47,7 +53,7 @@ export class ClaimedTopics {
         return made || lacking.length > 0 ? 'success' : 'no-op';
       } catch (error) {
         // Nobody owns a name under which there can be no topic.
-        if (holders.size === 0) await this.#takeBack(topic, principals);
+        if (isFree) await this.#takeBack(topic, principals);
         throw error;
       }
     });
@@ -55,9 +61,10 @@ export class ClaimedTopics {
 
   /** Takes the subject's own rights away. The topic and its records stay, and other owners keep theirs. */
   giveUp(topic: string, identity: Identity): Promise<Change> {
-    return this.#line.run(topic, async () => {
-      const holders = await this.#holders(topic);
-      const own = principalsOf(identity).filter((one) => holders.has(one));
+    return this.#changed(topic, async () => {
+      // Rights by a prefix stay: they are an administrator's, and to other topics as well.
+      const { owners } = await this.#rights.holders({ topic });
+      const own = principalsOf(identity).filter((one) => owners.has(one));
       if (own.length === 0) return 'no-op';
       await this.#takeBack(topic, own);
       return 'success';
@@ -80,13 +87,20 @@ export class ClaimedTopics {
     });
   }
 
-  async #holders(topic: string): Promise<Set<string>> {
-    const holders = await this.#rights.matching(topic);
+  /** Begins no other claims, and answers when none is half made any more. */
+  close(): Promise<void> {
+    return this.#gate.close();
+  }
+
+  #changed(topic: string, change: () => Promise<Change>): Promise<Change> {
+    return this.#line.run(topic, () => this.#gate.run(change));
+  }
+
+  /** Whether somebody else got it just now, which a broker that was asked may not know yet. */
+  #hasGone(topic: string, principals: readonly string[]): boolean {
     const recent = this.#recent.get(topic);
-    if (recent && recent.until > performance.now()) {
-      for (const one of recent.principals) holders.add(one);
-    }
-    return holders;
+    if (!recent || recent.until <= performance.now()) return false;
+    return !principals.some((one) => recent.principals.includes(one));
   }
 
   async #takeBack(topic: string, principals: readonly string[]): Promise<void> {

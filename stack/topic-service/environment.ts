@@ -43,19 +43,26 @@ export function kafkaAccessFrom(env: Environment): KafkaAccess {
 
 /** @throws EnvironmentError */
 export function settingsFrom(env: Environment, log: (line: string) => void): TopicServiceSettings {
-  const port = number(env, 'TOPIC_SERVICE_PORT', 8000);
+  const port = number(env, 'TOPIC_SERVICE_PORT', 8000, ports);
+  const introspectionPort = number(env, 'TOPIC_SERVICE_INTROSPECTION_PORT', 8001, ports);
+  if (port === introspectionPort) {
+    throw new EnvironmentError(
+      `TOPIC_SERVICE_PORT and TOPIC_SERVICE_INTROSPECTION_PORT are both ${port}: brokers need a port of their own.`,
+    );
+  }
   const serviceSecret = secret(env, 'TOPIC_SERVICE_SECRET');
   if (serviceSecret.length < 32) {
     throw new EnvironmentError(
       'TOPIC_SERVICE_SECRET must have at least 32 characters: make it with openssl rand -hex 32.',
     );
   }
-  const issuer = value(env, 'DIASPORA_ISSUER') ?? 'https://auth.globus.org';
-  const replication = number(env, 'TOPIC_SERVICE_REPLICATION', -1);
+  const issuer = issuerFrom(env);
+  const replication = number(env, 'TOPIC_SERVICE_REPLICATION', -1, { min: 1 });
   return {
     host: value(env, 'TOPIC_SERVICE_HOST') ?? '127.0.0.1',
     port,
-    url: publicUrl(value(env, 'TOPIC_SERVICE_URL') ?? `http://127.0.0.1:${port}`),
+    introspectionPort,
+    url: address(env, 'TOPIC_SERVICE_URL', `http://127.0.0.1:${port}`).origin,
     issuer,
     introspection: {
       introspectionUrl: `${issuer}/v2/oauth2/token/introspect`,
@@ -64,7 +71,7 @@ export function settingsFrom(env: Environment, log: (line: string) => void): Top
     },
     kafka: kafkaAccessFrom(env),
     newTopics: {
-      partitions: number(env, 'TOPIC_SERVICE_PARTITIONS', 1),
+      partitions: number(env, 'TOPIC_SERVICE_PARTITIONS', 1, { min: 1 }),
       replication,
       config: {},
     },
@@ -107,19 +114,40 @@ function file(env: Environment, name: string): string | undefined {
   }
 }
 
-function number(env: Environment, name: string, otherwise: number): number {
+const ports = { min: 1, max: 65_535 };
+
+function number(
+  env: Environment,
+  name: string,
+  otherwise: number,
+  { min = 0, max = 999_999_999 }: { min?: number; max?: number } = {},
+): number {
   const found = value(env, name);
   if (found === undefined) return otherwise;
-  if (!/^\d{1,9}$/.test(found)) throw new EnvironmentError(`${name} takes a number, not ${found}.`);
-  return Number(found);
+  const wanted = /^\d{1,9}$/.test(found) ? Number(found) : Number.NaN;
+  if (wanted >= min && wanted <= max) return wanted;
+  throw new EnvironmentError(`${name} takes a number from ${min} to ${max}, not ${found}.`);
 }
 
-function publicUrl(text: string): string {
+/** Without a slash at the end: brokers compare it with what Globus says, character by character. */
+function issuerFrom(env: Environment): string {
+  const { protocol, hostname, origin } = address(env, 'DIASPORA_ISSUER', 'https://auth.globus.org');
+  const isLocal = ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
+  if (protocol === 'http:' && !isLocal) {
+    throw new EnvironmentError(
+      `DIASPORA_ISSUER must begin with https: tokens are sent there, and ${origin} would show them to everybody on the way.`,
+    );
+  }
+  return origin;
+}
+
+function address(env: Environment, name: string, otherwise: string): URL {
+  const text = value(env, name) ?? otherwise;
   const url = URL.canParse(text) ? new URL(text) : null;
   if (!url || !/^https?:$/.test(url.protocol) || url.pathname !== '/' || url.search !== '') {
     throw new EnvironmentError(
-      `TOPIC_SERVICE_URL takes an address such as https://topics.example.org, not ${text}.`,
+      `${name} takes an address such as https://topics.example.org, not ${text}.`,
     );
   }
-  return url.origin;
+  return url;
 }

@@ -1,16 +1,9 @@
 /** Checks access tokens by asking Globus about them, as a resource server does (RFC 7662). */
 import { createHash } from 'node:crypto';
+import { type IntrospectionSettings, introspect } from './globus-introspection.ts';
 import { type Identity, isSubject, isUsername } from './identity.ts';
 import { Refusal } from './refusal.ts';
 import { Gate } from './waiting-line.ts';
-
-/** How Globus is asked. */
-export interface IntrospectionSettings {
-  readonly introspectionUrl: string;
-  /** The event service's client at Globus. */
-  readonly clientId: string;
-  readonly clientSecret: string;
-}
 
 /** For how long an answer is kept, in milliseconds: a revoked token may be taken for this long. */
 const keptMs = 3_000;
@@ -19,6 +12,8 @@ const keptCount = 2_000;
 const timeoutMs = 10_000;
 /** Questions to Globus at the same time. */
 const atOnce = 32;
+/** As many may wait to be asked. */
+const inLine = 1_000;
 
 /** What Globus says of a token: whose it is, or why it is of no use. */
 type Verdict = Identity | Refusal;
@@ -32,15 +27,24 @@ export class GlobusTokens {
   readonly #settings: IntrospectionSettings;
   /** By digest: a token is nowhere kept longer than it is asked about. */
   readonly #kept = new Map<string, Kept>();
-  readonly #gate = new Gate(atOnce);
+  readonly #gate = new Gate(atOnce, inLine);
 
   constructor(settings: IntrospectionSettings) {
     this.#settings = settings;
   }
 
-  /** @throws Refusal where the token is not active, not the subject's, or not for the event service. */
-  async check(subject: string, token: string): Promise<Identity> {
-    const verdict = await this.#ask(token);
+  /**
+   * @param isWanted Asked when the question's turn comes: whoever has hung up by then has nothing asked.
+   * @throws Refusal where the token is not active, not the subject's, or not for the event service.
+   */
+  async check(subject: string, token: string, isWanted: () => boolean): Promise<Identity> {
+    const digest = createHash('sha256').update(token).digest('base64');
+    const verdict = await (this.#known(digest) ??
+      this.#gate.run(async () => {
+        if (!isWanted()) throw hungUp();
+        // Others may have asked while this one waited.
+        return this.#known(digest) ?? this.#ask(digest, token);
+      }));
     if (verdict instanceof Refusal) throw verdict;
     if (verdict.subject !== subject) {
       throw new Refusal(
@@ -53,12 +57,15 @@ export class GlobusTokens {
     return verdict;
   }
 
-  #ask(token: string): Promise<Verdict> {
-    const now = performance.now();
-    const digest = createHash('sha256').update(token).digest('base64');
+  #known(digest: string): Promise<Verdict> | undefined {
     const known = this.#kept.get(digest);
-    if (known && known.until > now) return known.verdict;
-    const verdict = this.#gate.run(() => this.#introspect(token));
+    return known && known.until > performance.now() ? known.verdict : undefined;
+  }
+
+  #ask(digest: string, token: string): Promise<Verdict> {
+    const now = performance.now();
+    const signal = AbortSignal.timeout(timeoutMs);
+    const verdict = introspect(this.#settings, token, signal).then((claims) => this.#judge(claims));
     this.#kept.delete(digest);
     this.#kept.set(digest, { until: now + keptMs, verdict });
     // What could not be asked is asked anew next time.
@@ -68,31 +75,6 @@ export class GlobusTokens {
       this.#kept.delete(oldest);
     }
     return verdict;
-  }
-
-  async #introspect(token: string): Promise<Verdict> {
-    const { introspectionUrl, clientId, clientSecret } = this.#settings;
-    const credentials = Buffer.from(`${clientId}:${clientSecret}`).toString('base64');
-    let claims: Record<string, unknown>;
-    try {
-      const response = await fetch(introspectionUrl, {
-        method: 'POST',
-        headers: { authorization: `Basic ${credentials}`, accept: 'application/json' },
-        body: new URLSearchParams({ token }),
-        redirect: 'error',
-        signal: AbortSignal.timeout(timeoutMs),
-      });
-      if (!response.ok) throw new Error(`Globus answered HTTP ${response.status}`);
-      claims = { ...Object(await response.json()) };
-    } catch (cause) {
-      throw new Refusal(
-        503,
-        'GLOBUS_UNAVAILABLE',
-        'Globus cannot be asked about the access token just now. Try again in a moment.',
-        { retryAfter: 5, cause },
-      );
-    }
-    return this.#judge(claims);
   }
 
   #judge(claims: Readonly<Record<string, unknown>>): Verdict {
@@ -122,6 +104,9 @@ export class GlobusTokens {
     };
   }
 }
+
+const hungUp = (): Refusal =>
+  new Refusal(400, 'HUNG_UP', 'The caller has hung up before its token was checked.');
 
 /** @throws Refusal where it cannot be a token at all: nobody is asked about such. */
 export function readToken(text: string): string {

@@ -13,14 +13,17 @@ export interface NewTopics {
 }
 
 const pollMs = 20;
-const settleMs = 15_000;
+/** For how long a change may stay unseen, in milliseconds: with the change itself below what a question may take. */
+const settleMs = 8_000;
 /** Changes of topics at the same time: each is a record of the controller's, which others wait for. */
 const atOnce = 8;
+/** As many may wait for one. */
+const inLine = 1_000;
 
 export class KafkaTopics {
   readonly #kafka: KafkaAdmin;
   readonly #defaults: NewTopics;
-  readonly #gate = new Gate(atOnce);
+  readonly #gate = new Gate(atOnce, inLine);
 
   constructor(kafka: KafkaAdmin, defaults: NewTopics) {
     this.#kafka = kafka;

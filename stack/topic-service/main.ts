@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { MissingToolError } from '../jars.ts';
 import { EnvironmentError, kafkaAccessFrom, settingsFrom } from './environment.ts';
 import { isSubject, isUsername } from './identity.ts';
+import { brokerAnswer, NotSeen } from './kafka-admin.ts';
 import { type Ownership, openOwnership } from './ownership.ts';
 import { Refusal } from './refusal.ts';
 import { checkKafkaName } from './topic-names.ts';
@@ -18,6 +19,8 @@ owners        Lists who owns a topic.
 add-owner     Adds owners, and makes the topic where there is none. Name a person by subject (a UUID) for
               service keys, and by user name (name@example.org) for Globus tokens: best by both.
 remove-owner  Takes their rights away. The topic and its records stay.
+
+-h, --help    Shows this.
 
 Kafka and Globus are named by the environment: stack/topic-service/README.md has the table.`;
 
@@ -68,7 +71,10 @@ async function serve(): Promise<void> {
   const settings = settingsFrom(process.env, say);
   const { startTopicService } = await import('./service.ts');
   const service = await startTopicService(settings);
-  say(`The topic service listens at ${settings.host}:${settings.port}.`);
+  const { host, port, introspectionPort } = settings;
+  say(
+    `The topic service listens at ${host}:${port}, and for brokers at ${host}:${introspectionPort}.`,
+  );
   say(`Claim page: ${settings.url}/acl`);
   if (!stopping.signal.aborted) await once(stopping.signal, 'abort');
   say('Stopping');
@@ -101,13 +107,15 @@ function say(line: string): void {
   console.error(line);
 }
 
-/** What the caller can mend is one line; anything else is a fault, with its trace. */
+/** What the caller can mend is one line, and so is what a broker or the system refuses; anything else is a fault, with its trace. */
 function explain(error: unknown): string {
-  const isOurs = [MissingToolError, EnvironmentError, Refusal].some(
+  if (!(error instanceof Error)) return String(error);
+  const isOurs = [MissingToolError, EnvironmentError, Refusal, NotSeen].some(
     (kind) => error instanceof kind,
   );
-  if (!(error instanceof Error)) return String(error);
-  if (isOurs || ('code' in error && error.code === 'EADDRINUSE')) return error.message;
+  if (isOurs || 'syscall' in error) return error.message;
+  const answer = brokerAnswer(error);
+  if (answer !== null) return `Kafka refuses it: ${error.message} (${answer})`;
   const isUsage =
     error instanceof UsageError ||
     ('code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'));

@@ -32,13 +32,13 @@ export class Namespaces {
     const namespace = namespaceOf(identity.subject);
     return this.#line.run(namespace, async () => {
       const principals = principalsOf(identity);
-      const holders = await this.#rights.holders(inside(namespace));
-      if (holders.size > 0 && !holders.has(subjectPrincipal(identity))) {
+      const { all, owners } = await this.#rights.holders(inside(namespace));
+      if (all.size > 0 && !owners.has(subjectPrincipal(identity))) {
         throw new Refusal(409, 'NAMESPACE_TAKEN', `Namespace already taken: ${namespace}.`, {
           kind: 'failure',
         });
       }
-      const lacking = principals.filter((one) => !holders.has(one));
+      const lacking = principals.filter((one) => !owners.has(one));
       if (lacking.length > 0) await this.#rights.grant(lacking, inside(namespace));
       return namespace;
     });
@@ -48,13 +48,13 @@ export class Namespaces {
   remove(identity: Identity): Promise<void> {
     const namespace = namespaceOf(identity.subject);
     return this.#line.run(namespace, async () => {
-      const holders = await this.#rights.holders(inside(namespace));
-      if (!holders.has(subjectPrincipal(identity))) return;
+      const { all, owners } = await this.#rights.holders(inside(namespace));
+      if (!owners.has(subjectPrincipal(identity))) return;
       for (const topic of await this.#topicsIn(namespace)) {
         await this.#topics.delete(`${namespace}.${topic}`);
       }
       // All of them: a user name may have been another one when the rights were given.
-      await this.#rights.revoke([...holders], inside(namespace));
+      await this.#rights.revoke([...all], inside(namespace));
     });
   }
 
@@ -92,7 +92,16 @@ export class Namespaces {
         });
       }
       await this.#topics.delete(name);
-      await this.#topics.create(name);
+      try {
+        await this.#topics.create(name);
+      } catch (cause) {
+        throw new Refusal(
+          503,
+          'KAFKA_UNAVAILABLE',
+          `The topic ${topic} is deleted with its records, but could not be made again: register it again in a moment.`,
+          { retryAfter: 5, cause, kind: 'failure' },
+        );
+      }
       return 'Topic recreated';
     });
   }
@@ -129,7 +138,8 @@ export class Namespaces {
   }
 
   async #exists(namespace: string, identity: Identity): Promise<boolean> {
-    return (await this.#rights.holders(inside(namespace))).has(subjectPrincipal(identity));
+    const { owners } = await this.#rights.holders(inside(namespace));
+    return owners.has(subjectPrincipal(identity));
   }
 
   #topicsIn(namespace: string): Promise<string[]> {

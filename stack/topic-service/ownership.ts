@@ -18,8 +18,8 @@ export function openOwnership(access: KafkaAccess): Ownership {
   const topics = new KafkaTopics(kafka, { partitions: 1, replication: -1, config: {} });
   return {
     async of(topic) {
-      const holders = await rights.matching(topic);
-      return [...holders].map((principal) => principal.replace(/^User:/, '')).sort();
+      const { owners } = await rights.matching(topic);
+      return [...owners].map((principal) => principal.replace(/^User:/, '')).sort();
     },
     async add(topic, principals) {
       await rights.grant(principals, { topic });

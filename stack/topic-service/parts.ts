@@ -2,7 +2,7 @@
 import type { AccessRights } from './access-rights.ts';
 import type { Callers } from './callers.ts';
 import type { ClaimedTopics } from './claimed-topics.ts';
-import type { IntrospectionSettings } from './globus-tokens.ts';
+import type { IntrospectionSettings } from './globus-introspection.ts';
 import type { Namespaces } from './namespaces.ts';
 import type { ServiceKeys } from './service-keys.ts';
 

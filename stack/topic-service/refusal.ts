@@ -43,7 +43,7 @@ export interface RefusalDetail {
   readonly cause?: unknown;
 }
 
-/** Thrown by whatever finds the reason; `http/errors.ts` turns it into a reply. */
+/** Thrown by whatever finds the reason; `server.ts` turns it into a reply. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly status: number;

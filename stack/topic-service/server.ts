@@ -6,6 +6,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { styleHash } from '../page-style.ts';
 import { Refusal } from './refusal.ts';
 import { prepareRefusal, refusalBody, refusalFor } from './replies.ts';
+import { limitWork } from './work-limit.ts';
 
 /** Bytes: a token has a few hundred, and forms have three fields. */
 const bodyLimit = 16 * 1024;
@@ -13,16 +14,15 @@ const bodyLimit = 16 * 1024;
 const requestMs = 10_000;
 /** For how long a client may go on sending once it is refused, in milliseconds. */
 const lingerMs = 1_000;
-/** Requests under way at the same time. */
-const atOnce = 2_000;
-/** Connections: each costs a descriptor and some kilobytes. */
-const connections = 4_000;
 
 export interface ServerSettings {
   /** Where people reach the service: its own pages post from there. */
   readonly url: string;
   /** Told of faults, and of nothing secret. */
   readonly log: (line: string) => void;
+  /** Requests that are worked on at the same time. */
+  readonly atOnce: number;
+  readonly connections: number;
   /** Shows a refusal where the route has a form of its own for it; false where it has none. */
   readonly showRefusal: (refusal: Refusal, request: FastifyRequest, reply: FastifyReply) => boolean;
 }
@@ -41,7 +41,7 @@ export async function createServer(settings: ServerSettings): Promise<FastifyIns
       prepareRefusal(reply, refusal).send(refusalBody(refusal));
     },
   });
-  app.server.maxConnections = connections;
+  app.server.maxConnections = settings.connections;
   await app.register(formbody, { bodyLimit });
   await app.register(helmet, {
     contentSecurityPolicy: {
@@ -61,25 +61,16 @@ export async function createServer(settings: ServerSettings): Promise<FastifyIns
   });
   addBodyTypes(app);
 
-  let underWay = 0;
+  limitWork(app, settings.atOnce, settings.log);
   app.addHook('onRequest', async (request, reply) => {
-    underWay += 1;
-    reply.raw.once('close', () => {
-      underWay -= 1;
-    });
     reply.header('cache-control', 'no-store');
-    if (underWay > atOnce) {
-      throw new Refusal(503, 'BUSY', 'The topic service is busy. Try again in a moment.', {
-        retryAfter: 1,
-        kind: 'failure',
-      });
-    }
     refuseCrossSite(request, settings.url);
   });
 
   app.setErrorHandler((error, request, reply) => {
     const refusal = refusalFor(error);
-    if (refusal.status >= 500) settings.log(faultLine(request, refusal));
+    // That it is busy was said already, once for many.
+    if (refusal.status >= 500 && refusal.code !== 'BUSY') settings.log(faultLine(request, refusal));
     prepareRefusal(reply, refusal);
     hangUpSoon(request, reply);
     if (!settings.showRefusal(refusal, request, reply)) reply.send(refusalBody(refusal));
@@ -156,7 +147,12 @@ function refuseConnection(error: Error & { code?: string }, socket: Socket): voi
 /** The route's pattern, never what was sent: that may hold a token. */
 function faultLine(request: FastifyRequest, refusal: Refusal): string {
   const route = `${request.method} ${request.routeOptions.url ?? 'an unknown address'}`;
-  const { cause } = refusal;
-  const why = cause instanceof Error ? `${cause.name}: ${cause.message}` : '';
-  return `${route}: ${refusal.code} ${why}`.trim();
+  return [`${route}: ${refusal.code}`, ...causesOf(refusal)].join(' - ');
+}
+
+/** What lies behind it, the nearest first: of `fetch failed`, the causes alone say anything, and some have but a code. */
+function causesOf({ cause }: Error): string[] {
+  if (!(cause instanceof Error)) return [];
+  const code = 'code' in cause ? String(cause.code) : '';
+  return [`${cause.name}: ${cause.message || code}`, ...causesOf(cause)];
 }

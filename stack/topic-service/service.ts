@@ -4,8 +4,9 @@ import { AccessRights } from './access-rights.ts';
 import { Callers } from './callers.ts';
 import { addClaimPage, showOnPage } from './claim-page.ts';
 import { ClaimedTopics } from './claimed-topics.ts';
-import { GlobusTokens, type IntrospectionSettings } from './globus-tokens.ts';
-import { addIntrospectionRoute, introspectionPath } from './introspection-route.ts';
+import type { IntrospectionSettings } from './globus-introspection.ts';
+import { GlobusTokens } from './globus-tokens.ts';
+import { addIntrospectionRoute } from './introspection-route.ts';
 import type { KafkaAccess } from './kafka-access.ts';
 import { kafkaAdmin } from './kafka-admin.ts';
 import { KafkaTopics, type NewTopics } from './kafka-topics.ts';
@@ -22,6 +23,8 @@ import { addV3Routes } from './v3-routes.ts';
 export interface TopicServiceSettings {
   readonly host: string;
   readonly port: number;
+  /** Where brokers introspect tokens: a listener of its own, so that nobody else can keep them from it. */
+  readonly introspectionPort: number;
   /** Where people reach the service, without a slash at the end. */
   readonly url: string;
   readonly issuer: string;
@@ -44,11 +47,15 @@ export interface TopicServiceSettings {
 }
 
 export interface RunningTopicService {
-  /** Ends it; keys that wait are put into Kafka first. */
+  /** Ends it; claims that have begun are completed, and keys that wait are put into Kafka first. */
   stop(): Promise<void>;
 }
 
-/** For how long a stop waits for Kafka to take the keys that wait, in milliseconds. */
+/** Requests that are worked on at the same time, and connections: each of these costs a descriptor and some kilobytes. */
+const forPeople = { atOnce: 2_000, connections: 4_000 };
+const forBrokers = { atOnce: 500, connections: 1_000 };
+
+/** For how long a stop waits for Kafka to take the keys that wait and the claims that have begun, in milliseconds. */
 const flushMs = 5_000;
 
 /** Answers when the service listens. Kafka may still be starting: requests that need it are refused until then. */
@@ -62,28 +69,45 @@ export async function startTopicService(
   const rights = new AccessRights(kafka);
   const topics = new KafkaTopics(kafka, settings.newTopics);
   const keys = new ServiceKeys({ users, serviceSecret, keyDelayMs: settings.keyDelayMs });
+  const claimed = new ClaimedTopics(rights, topics);
   const parts: ServiceParts = {
     ...settings,
     callers: new Callers(new GlobusTokens(settings.introspection)),
     rights,
-    claimed: new ClaimedTopics(rights, topics),
+    claimed,
     namespaces: new Namespaces(rights, topics),
     keys,
   };
-  const app = await createServer({ url, log, showRefusal: showOnPage });
-  if (settings.switches) addSwitches(app, keys, introspectionPath);
+  const app = await createServer({ url, log, showRefusal: showOnPage, ...forPeople });
+  if (settings.switches) addSwitches(app, keys);
   const refuseOtherMethods = noteMethods(app);
-  await addIntrospectionRoute(app, parts);
   addV1Routes(app, parts);
   addV3Routes(app, parts);
   await addClaimPage(app, parts);
   refuseOtherMethods();
-  await app.listen({ host: settings.host, port: settings.port });
+  const ofBrokers = await createServer({ url, log, showRefusal: () => false, ...forBrokers });
+  const refuseOthersOfBrokers = noteMethods(ofBrokers);
+  addIntrospectionRoute(ofBrokers, parts);
+  refuseOthersOfBrokers();
+  const close = async (): Promise<void> => {
+    await Promise.all([app.close(), ofBrokers.close()]);
+  };
+  const { host, port, introspectionPort } = settings;
+  try {
+    await app.listen({ host, port });
+    await ofBrokers.listen({ host, port: introspectionPort });
+  } catch (error) {
+    await close();
+    throw error;
+  }
   return {
     async stop() {
-      await app.close();
+      await close();
+      const flushed = keys
+        .flush()
+        .catch((error: unknown) => log(`Keys that waited are lost: ${String(error)}`));
       await Promise.race([
-        keys.flush().catch((error: unknown) => log(`Keys that waited are lost: ${String(error)}`)),
+        Promise.all([claimed.close(), flushed]),
         new Promise((resolve) => setTimeout(resolve, flushMs).unref()),
       ]);
       users.close();

@@ -20,7 +20,7 @@ export interface ServiceSwitches {
   fault: ServiceFault | null;
 }
 
-/** One request that came in, but for the brokers' and those to the switches. */
+/** One request that came in, but for those to the switches. */
 export interface ServiceRequest {
   readonly method: string;
   /** Without the query. */
@@ -35,7 +35,7 @@ export const controlPath = '/_control';
 
 const recordedAtMost = 10_000;
 
-export function addSwitches(app: FastifyInstance, keys: ServiceKeys, unrecorded: string): void {
+export function addSwitches(app: FastifyInstance, keys: ServiceKeys): void {
   const initialDelayMs = keys.keyDelayMs;
   const hanging = new Set<FastifyReply>();
   let requests: { method: string; path: string; at: number; status: number | null }[] = [];
@@ -50,7 +50,7 @@ export function addSwitches(app: FastifyInstance, keys: ServiceKeys, unrecorded:
 
   app.addHook('onRequest', async (request, reply) => {
     const [path = ''] = request.url.split('?');
-    if (path.startsWith(controlPath) || path === unrecorded) return;
+    if (path.startsWith(controlPath)) return;
     const seen = { method: request.method, path, at: Date.now(), status: null as number | null };
     requests.push(seen);
     if (requests.length > recordedAtMost) requests.shift();

@@ -8,46 +8,54 @@ import { checkV1Name } from './topic-names.ts';
 export function addV1Routes(app: FastifyInstance, parts: ServiceParts): void {
   const { callers, claimed, rights, keys, scramEndpoint } = parts;
 
-  app.post('/v1/create_key', async (request, reply) => {
-    const caller = await callers.byHeaders(request, reply);
-    await claimed.ensureConnectionTest();
-    await rights.grantClient(principalsOf(caller));
-    const password = await keys.createPassword(caller.subject);
-    return {
-      status: 'success',
-      message: `Key created for ${caller.subject}; earlier ones end when it becomes active`,
-      username: caller.subject,
-      secret_key: password,
-      endpoint: scramEndpoint,
-    };
-  });
+  app.post(
+    '/v1/create_key',
+    callers.served(async (caller) => {
+      await claimed.ensureConnectionTest();
+      await rights.grantClient(principalsOf(caller));
+      const password = await keys.createPassword(caller.subject);
+      return {
+        status: 'success',
+        message: `Key created for ${caller.subject}; earlier ones end when it becomes active`,
+        username: caller.subject,
+        secret_key: password,
+        endpoint: scramEndpoint,
+      };
+    }),
+  );
 
-  app.get('/v1/list_topics', async (request, reply) => {
-    const caller = await callers.byHeaders(request, reply);
-    return { status: 'success', topics: await claimed.of(caller) };
-  });
+  app.get(
+    '/v1/list_topics',
+    callers.served(async (caller) => {
+      return { status: 'success', topics: await claimed.of(caller) };
+    }),
+  );
 
-  app.post('/v1/register_topic', async (request, reply) => {
-    const caller = await callers.byHeaders(request, reply);
-    const topic = headerOf(request, 'topic');
-    checkV1Name(topic);
-    const status = await claimed.claim(topic, caller);
-    const message =
-      status === 'success'
-        ? `Topic ${topic} is registered for ${caller.subject}`
-        : `Topic ${topic} is registered already for ${caller.subject}`;
-    return { status, message, topics: await claimed.of(caller) };
-  });
+  app.post(
+    '/v1/register_topic',
+    callers.served(async (caller, request) => {
+      const topic = headerOf(request, 'topic');
+      checkV1Name(topic);
+      const status = await claimed.claim(topic, caller);
+      const message =
+        status === 'success'
+          ? `Topic ${topic} is registered for ${caller.subject}`
+          : `Topic ${topic} is registered already for ${caller.subject}`;
+      return { status, message, topics: await claimed.of(caller) };
+    }),
+  );
 
-  app.post('/v1/unregister_topic', async (request, reply) => {
-    const caller = await callers.byHeaders(request, reply);
-    const topic = headerOf(request, 'topic');
-    checkV1Name(topic);
-    const status = await claimed.giveUp(topic, caller);
-    const message =
-      status === 'success'
-        ? `Topic ${topic} is no longer registered for ${caller.subject}`
-        : `Topic ${topic} is not registered for ${caller.subject}`;
-    return { status, message, topics: await claimed.of(caller) };
-  });
+  app.post(
+    '/v1/unregister_topic',
+    callers.served(async (caller, request) => {
+      const topic = headerOf(request, 'topic');
+      checkV1Name(topic);
+      const status = await claimed.giveUp(topic, caller);
+      const message =
+        status === 'success'
+          ? `Topic ${topic} is no longer registered for ${caller.subject}`
+          : `Topic ${topic} is not registered for ${caller.subject}`;
+      return { status, message, topics: await claimed.of(caller) };
+    }),
+  );
 }

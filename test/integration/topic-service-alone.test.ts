@@ -8,19 +8,35 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import autocannon from 'autocannon';
+import kafkajs, { type AclFilter } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { freePorts } from '../../stack/free-ports.ts';
 import type { SignedIn } from '../../stack/globus.ts';
 import { type Stack, startStack } from '../../stack/stack.ts';
 import type { StackClient } from '../../stack/stack-client.ts';
+import { AccessRights } from '../../stack/topic-service/access-rights.ts';
+import type { KafkaAccess } from '../../stack/topic-service/kafka-access.ts';
+import { kafkaAdmin } from '../../stack/topic-service/kafka-admin.ts';
+import { scramUsers } from '../../stack/topic-service/scram-users.ts';
 import { sharedStack, uniqueTopic } from '../shared-stack.ts';
 import { byPassword, byToken, callsOf, claim, writeAndRead } from './service-calls.ts';
 
 const main = fileURLToPath(new URL('../../stack/topic-service/main.ts', import.meta.url));
 const shared = sharedStack();
+const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs;
+const anyEntry: AclFilter = {
+  resourceType: AclResourceTypes.ANY,
+  resourcePatternType: ResourcePatternTypes.ANY,
+  operation: AclOperationTypes.ANY,
+  permissionType: AclPermissionTypes.ANY,
+};
+/** As the super user. */
+const internal: KafkaAccess = { brokers: shared.bootstrap('INTERNAL'), tls: null, scram: null };
 
 interface Service {
   readonly url: string;
+  /** Where brokers introspect tokens. */
+  readonly introspectionUrl: string;
   readonly child: ChildProcess;
   /** What it wrote to stderr so far. */
   readonly said: () => string;
@@ -28,7 +44,7 @@ interface Service {
 
 /** `npm run topic-service -- serve`, ended after the tests of this file at the latest. */
 async function serve(stack: StackClient, more: Record<string, string> = {}): Promise<Service> {
-  const [port = 0] = await freePorts(1);
+  const [port = 0, introspectionPort = 0] = await freePorts(2);
   const { clientId, clientSecret } = stack.globus.resourceServer;
   const child = spawn(
     process.execPath,
@@ -46,6 +62,7 @@ async function serve(stack: StackClient, more: Record<string, string> = {}): Pro
         PATH: process.env['PATH'],
         JAVA_HOME: process.env['JAVA_HOME'],
         TOPIC_SERVICE_PORT: String(port),
+        TOPIC_SERVICE_INTROSPECTION_PORT: String(introspectionPort),
         TOPIC_SERVICE_SECRET: 'a secret of thirty-two characters',
         TOPIC_SERVICE_CLIENT_ID: clientId,
         TOPIC_SERVICE_CLIENT_SECRET: clientSecret,
@@ -67,7 +84,12 @@ async function serve(stack: StackClient, more: Record<string, string> = {}): Pro
     });
     child.once('close', () => reject(new Error(`It ended: ${said}`)));
   });
-  return { url: `http://127.0.0.1:${port}`, child, said: () => said };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    introspectionUrl: `http://127.0.0.1:${introspectionPort}/introspect`,
+    child,
+    said: () => said,
+  };
 }
 
 async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<unknown> {
@@ -75,6 +97,23 @@ async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Pro
   child.kill(signal);
   const [code] = await once(child, 'exit');
   return code;
+}
+
+/** What Kafka keeps of people: topics, rights, and users with passwords, each in order. */
+async function everything(): Promise<Record<string, readonly string[]>> {
+  const kafka = kafkaAdmin(internal);
+  const users = scramUsers(internal);
+  try {
+    const { resources } = await kafka.ask((admin) => admin.describeAcls(anyEntry));
+    return {
+      topics: await shared.topics(),
+      rights: resources.map((resource) => JSON.stringify(resource)).sort(),
+      users: (await users.names()).sort(),
+    };
+  } finally {
+    users.close();
+    kafka.close();
+  }
 }
 
 const newTopic = (): string => uniqueTopic('alone').replaceAll('-', '_');
@@ -119,7 +158,7 @@ describe('a topic service of its own', () => {
     expect(await end(child)).toBe(0);
     expect(await attempt()).toContain('a record');
     expect(said()).toMatch(
-      /^The topic service listens at 127\.0\.0\.1:\d+\.\nClaim page: .*\nStopping\n$/,
+      /^The topic service listens at 127\.0\.0\.1:\d+, and for brokers at 127\.0\.0\.1:\d+\.\nClaim page: .*\nStopping\n$/,
     );
   });
 
@@ -139,9 +178,17 @@ describe('a topic service of its own', () => {
     expect(performance.now() - stopped).toBeLessThan(5_000);
     const answered = (await all).filter(({ status }) => status === 'fulfilled');
     expect(answered.length).toBeLessThan(topics.length);
-    // Where a claim was cut off, it can be made again.
-    const [last = ''] = topics.slice(-1);
-    expect(await claim(shared.serviceUrl, me, last)).toMatchObject({ status: 200 });
+    // Each topic is there with both of its owner's names, or neither it nor any right to it.
+    const made = new Set(await shared.topics());
+    const both = [me.subject, me.username].map((name) => `User:${name}`).sort();
+    const kafka = kafkaAdmin(internal);
+    onTestFinished(() => kafka.close());
+    const rights = new AccessRights(kafka);
+    for (const topic of topics) {
+      const isThere = made.has(topic);
+      const holders = [...(await rights.matching(topic)).all].sort();
+      expect({ topic, isThere, holders }).toEqual({ topic, isThere, holders: isThere ? both : [] });
+    }
   });
 
   it('leaves no JVM behind when it is killed', async () => {
@@ -166,18 +213,10 @@ describe('a topic service of its own', () => {
     expect(again.body).toEqual({ ...key.body, fresh: false, message: expect.any(String) });
   });
 
-  it('says what of its environment is missing or wrong, each in a line without a secret', async () => {
-    const complaints = [
-      { TOPIC_SERVICE_SECRET: 'short' },
-      { TOPIC_SERVICE_SECRET: '', TOPIC_SERVICE_SECRET_FILE: '/nowhere' },
-      { TOPIC_SERVICE_PORT: 'http' },
-      { TOPIC_SERVICE_URL: 'topics.example.org' },
-      { TOPIC_SERVICE_KAFKA: '' },
-      { TOPIC_SERVICE_KAFKA_TLS: 'true', TOPIC_SERVICE_KAFKA_CERT_FILE: shared.caFile },
-    ].map(async (wrong) => {
-      await expect(serve(shared, wrong)).rejects.toThrow(/^It ended: (TOPIC_SERVICE_\w+[^\n]+)\n$/);
-    });
-    await Promise.all(complaints);
+  it('says what of its environment is missing or wrong in a line without a secret', async () => {
+    await expect(serve(shared, { TOPIC_SERVICE_SECRET: 'too short' })).rejects.toThrow(
+      /^It ended: TOPIC_SERVICE_SECRET (?!.*too short)[^\n]+\n$/,
+    );
   });
 });
 
@@ -257,8 +296,15 @@ describe('a service with an administrator who signs in', () => {
 
 describe('strangers', () => {
   let service: Service;
+  let slow: Promise<readonly Raw[]>;
   beforeAll(async () => {
     service = await serve(shared);
+    // Ten seconds until they are hung up on, in which everybody else is served: all the tests before the one that waits for it.
+    slow = Promise.all([
+      raw(`POST /acl HTTP/1.1\r\nHost: x\r\nContent-Type: ${form}\r\nContent-Length: 10\r\n\r\nx=`),
+      raw('POST /acl HTTP/1.1\r\nHost: x\r\nX: '),
+      raw(''),
+    ]);
   });
   afterAll(async () => {
     if (!service) return;
@@ -268,6 +314,8 @@ describe('strangers', () => {
   });
 
   const form = 'application/x-www-form-urlencoded';
+  const { clientId, clientSecret } = shared.globus.resourceServer;
+  const asBroker = `Basic ${btoa(`${clientId}:${clientSecret}`)}`;
   const noTrace = (body: string): void =>
     expect(body).not.toMatch(/\.ts:\d+|node_modules|at \S+ \(/);
 
@@ -289,13 +337,16 @@ describe('strangers', () => {
   }
 
   it('with huge bodies are refused at once, without all of it being read', async () => {
-    for (const path of ['/acl', '/introspect', '/v1/create_key', '/api/v3/key']) {
-      const sending = httpRequest(service.url + path, {
+    const { url, introspectionUrl } = service;
+    const addresses = [`${url}/acl`, introspectionUrl, `${url}/v1/create_key`, `${url}/api/v3/key`];
+    for (const address of addresses) {
+      const sending = httpRequest(address, {
         method: 'POST',
         headers: {
           'content-type': form,
           'content-length': String(10 * 2 ** 30),
           accept: 'application/json',
+          authorization: asBroker,
         },
       });
       sending.on('error', () => {});
@@ -335,13 +386,13 @@ describe('strangers', () => {
       '',
     ];
     for (const type of types) {
-      for (const path of ['/acl', '/introspect']) {
-        const response = await fetch(service.url + path, {
+      for (const address of [`${service.url}/acl`, service.introspectionUrl]) {
+        const response = await fetch(address, {
           method: 'POST',
-          headers: { 'content-type': type, accept: 'application/json' },
+          headers: { 'content-type': type, accept: 'application/json', authorization: asBroker },
           body: '{"topic_name":"a"}',
         });
-        expect({ type, path, status: response.status }).toEqual({ type, path, status: 415 });
+        expect({ type, address, status: response.status }).toEqual({ type, address, status: 415 });
         expect(await response.json()).toMatchObject({ code: 'CONTENT_TYPE' });
       }
     }
@@ -355,7 +406,7 @@ describe('strangers', () => {
 
   it('with anything in names and headers get a refusal, and leave nothing behind', async () => {
     const me = await somebody();
-    const before = await shared.topics();
+    const before = await everything();
     const evil = [
       '<script>alert(1)</script>',
       "x'; DROP TABLE topics; --",
@@ -403,7 +454,7 @@ describe('strangers', () => {
       );
       expect(who).toMatchObject({ status: 400, body: { code: 'SUBJECT_INVALID' } });
     }
-    expect(await shared.topics()).toEqual(before);
+    expect(await everything()).toEqual(before);
   });
 
   it('with requests that are none are refused before anybody looks at them', async () => {
@@ -448,13 +499,13 @@ describe('strangers', () => {
       ['POST', '/', 405],
       ['PUT', '/acl', 405],
       ['OPTIONS', '/acl', 405],
-      ['GET', '/introspect', 405],
+      ['GET', service.introspectionUrl, 405],
       ['GET', '/v1/create_key', 405],
       ['PATCH', '/api/v3/key', 405],
       ['GET', '/api/v3/ns-afb9e2825e80/topic', 405],
       ['HEAD', '/acl', 200],
     ] as const) {
-      const response = await fetch(service.url + path, { method });
+      const response = await fetch(new URL(path, service.url), { method });
       expect({ method, path, status: response.status }).toEqual({ method, path, status });
       if (status === 405) expect(response.headers.get('allow')).toMatch(/^[A-Z, ]+$/);
       const { headers } = response;
@@ -489,17 +540,6 @@ describe('strangers', () => {
     const headers = { subject: me.subject, authorization: `Bearer ${me.accessToken}` };
     const key = { method: 'DELETE', headers: { ...headers, origin: 'https://evil.example' } };
     expect((await fetch(`${service.url}/api/v3/key`, key)).status).toBe(403);
-  });
-
-  it('who send slowly are hung up on, and keep nobody waiting', async () => {
-    const slow = raw(
-      `POST /acl HTTP/1.1\r\nHost: x\r\nContent-Type: ${form}\r\nContent-Length: 10\r\n\r\nx=`,
-    );
-    const slower = raw('POST /acl HTTP/1.1\r\nHost: x\r\nX: ');
-    const silent = raw('');
-    expect((await fetch(`${service.url}/acl`)).status).toBe(200);
-    const answers = await Promise.all([slow, slower, silent]);
-    expect(answers.map(({ status }) => status)).toEqual([408, 408, 408]);
   });
 
   it('a thousand at once get right answers, of one topic exactly one gets it, and memory is bounded', async () => {
@@ -591,6 +631,11 @@ describe('strangers', () => {
     expect(statuses.filter((status) => status === 200).length).toBeGreaterThanOrEqual(100);
     const { body } = await call('GET', '/v1/list_topics');
     expect(body['topics']).toHaveLength(statuses.filter((status) => status === 200).length);
+  });
+
+  it('who send slowly are hung up on, and keep nobody waiting', async () => {
+    expect((await fetch(`${service.url}/acl`)).status).toBe(200);
+    expect((await slow).map(({ status }) => status)).toEqual([408, 408, 408]);
   });
 });
 

@@ -30,7 +30,7 @@ describe('Work for one name', () => {
 
 describe('A gate', () => {
   it('lets so many through at once and no more, and never loses a place', async () => {
-    const gate = new Gate(3);
+    const gate = new Gate(3, 47);
     let running = 0;
     let most = 0;
     const results = await Promise.allSettled(
@@ -46,6 +46,36 @@ describe('A gate', () => {
     );
     expect(most).toBe(3);
     expect(results.filter(({ status }) => status === 'rejected')).toHaveLength(8);
+    expect(await gate.run(async () => 'free again')).toBe('free again');
+  });
+
+  it('is closed once what has begun is done, and lets nobody else in', async () => {
+    const gate = new Gate(2, 10);
+    const seen: string[] = [];
+    const tasks = ['a', 'b', 'c'].map((name) =>
+      gate.run(async () => {
+        await turn();
+        seen.push(name);
+      }),
+    );
+    const settled = Promise.allSettled(tasks);
+    await gate.close();
+    expect(seen).toEqual(['a', 'b']);
+    await expect(gate.run(turn)).rejects.toMatchObject({ code: 'BUSY' });
+    expect((await settled).map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+    ]);
+    await gate.close();
+  });
+
+  it('turns away whom the line has no place for', async () => {
+    const gate = new Gate(1, 1);
+    const first = gate.run(turn);
+    const second = gate.run(turn);
+    await expect(gate.run(turn)).rejects.toMatchObject({ status: 503, code: 'BUSY' });
+    await Promise.all([first, second]);
     expect(await gate.run(async () => 'free again')).toBe('free again');
   });
 });
