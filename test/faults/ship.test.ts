@@ -16,7 +16,7 @@ import { uniqueTopic } from '../shared-stack.ts';
 import { reportFigures } from './report/figures.ts';
 import { inForm } from './report/form.ts';
 
-const count = inForm({ full: 1_000_000, short: 100_000 });
+const count = inForm({ full: 1_000_000, short: 20_000 });
 
 /** Of the whole process, in bytes. */
 const memoryBound = 250e6;
@@ -28,14 +28,16 @@ const commandLine = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.
 
 let stack: Stack;
 let directory: string;
-let file: string;
+/** Each has one half of the lines. */
+let files: readonly [string, string];
 
 beforeAll(async () => {
   await buildPackage();
   stack = await startStack();
   directory = await mkdtemp(join(tmpdir(), 'ship-'));
-  file = join(directory, 'lines.ndjson');
-  await writeLines(file);
+  files = [join(directory, 'first.ndjson'), join(directory, 'second.ndjson')];
+  await writeLines(files[0], 0, count / 2);
+  await writeLines(files[1], count / 2, count);
 });
 afterAll(async () => {
   await stack.stop();
@@ -44,23 +46,24 @@ afterAll(async () => {
 
 interface Way {
   readonly what: string;
-  /** Done once the first records have come. */
-  readonly fault: () => Promise<void>;
+  /** Done once the first records have come. The second half of the lines is not read before it calls `goOn`. */
+  readonly fault: (goOn: () => void) => Promise<void>;
 }
 
-const undisturbed: Way = { what: 'nothing disturbs it', fault: async () => {} };
+const undisturbed: Way = { what: 'nothing disturbs it', fault: async (goOn) => goOn() };
 
 const restarted: Way = {
   what: 'the only broker is restarted in the middle',
-  async fault() {
+  async fault(goOn) {
     for (const broker of stack.brokers) await broker.stop();
+    goOn();
     for (const broker of stack.brokers) await broker.start();
   },
 };
 
 const ways = inForm({ full: [undisturbed, restarted], short: [restarted] });
 
-describe(`\`ship\` of a file of ${count} lines: each is there once, in little memory,`, () => {
+describe(`\`ship\` of files of ${count} lines: each is there once, in little memory,`, () => {
   it.for(ways)('where $what', async ({ what, fault }, context) => {
     const { expect } = context;
     const topic = uniqueTopic('ship');
@@ -68,7 +71,7 @@ describe(`\`ship\` of a file of ${count} lines: each is there once, in little me
     const ship = await startShip(topic);
     while ((await storedIn(topic)) === 0 && !ship.hasEnded) await sleep(10);
     const beganAt = performance.now();
-    await fault();
+    await fault(ship.goOn);
     const faultMs = performance.now() - beganAt;
     const inTheMiddle = !ship.hasEnded;
     const { summary, peakBytes, code, err } = await ship.ended;
@@ -106,9 +109,9 @@ function lineOf(n: number): string {
   });
 }
 
-async function writeLines(path: string): Promise<void> {
+async function writeLines(path: string, from: number, to: number): Promise<void> {
   const stream = createWriteStream(path);
-  for (let n = 0; n < count; n += 1) {
+  for (let n = from; n < to; n += 1) {
     if (!stream.write(`${lineOf(n)}\n`)) await once(stream, 'drain');
   }
   stream.end();
@@ -125,19 +128,19 @@ interface Shipped {
 
 interface RunningShip {
   readonly hasEnded: boolean;
+  readonly goOn: () => void;
   readonly ended: Promise<Shipped>;
 }
 
 async function startShip(topic: string): Promise<RunningShip> {
   const { refreshToken } = await stack.globus.signIn();
-  const child = spawn(
-    process.execPath,
-    [commandLine, 'ship', '--topic', topic, '--source-headers', '--json', file],
-    {
-      env: { PATH: process.env['PATH'], ...stack.env, DIASPORA_REFRESH: refreshToken },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
+  const [first, second] = files;
+  const flags = ['--topic', topic, '--source-headers', '--json'];
+  // Between the files it reads its standard input, in which nothing is: to its end.
+  const child = spawn(process.execPath, [commandLine, 'ship', ...flags, first, '-', second], {
+    env: { PATH: process.env['PATH'], ...stack.env, DIASPORA_REFRESH: refreshToken },
+    stdio: 'pipe',
+  });
   let peakBytes = 0;
   const watch = setInterval(() => {
     peakBytes = Math.max(peakBytes, peakOf(child.pid ?? -1));
@@ -148,6 +151,7 @@ async function startShip(topic: string): Promise<RunningShip> {
     get hasEnded() {
       return child.exitCode !== null || child.signalCode !== null;
     },
+    goOn: () => void child.stdin.end(),
     ended: closed.then(async () => ({
       code: child.exitCode,
       summary: JSON.parse((await out) || '{}'),

@@ -1,4 +1,6 @@
+import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import {
   appendFileSync,
   chmodSync,
@@ -14,6 +16,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Summary } from '../../src/cli/ship/summary.ts';
@@ -581,7 +584,19 @@ describe('ship that is ended', () => {
     expect(await countOf(topic)).toBe(2);
   });
 
-  it('tells how far it has read a file, so that a second run ships the rest', async () => {
+  it.each([
+    {
+      what: 'a file',
+      given: (path: string) => path,
+      words: /was read up to byte \d+ of \d+; "(tail -c \S+ -- \S+)" has the rest/,
+      onward: '',
+    },
+    {
+      what: 'a file that is standard input',
+      given: (path: string) => `< ${path}`,
+      words: /the first \d+ bytes of standard input were read; "(tail -c \S+)" of the same/,
+    },
+  ])('tells how far it has read $what, so that a second run ships the rest', async (way) => {
     const topic = await newTopic('ship');
     const lines = numbered(100_000);
     const path = await fileOf(lines.join('\n'));
@@ -589,18 +604,54 @@ describe('ship that is ended', () => {
     const config = await fileOf(
       JSON.stringify({ bufferMaxBytes: 64 * 1024, batchMaxBytes: 8 * 1024 }),
     );
-    const command = startCommand(['ship', ...to(topic), '--config', config, path]);
+    const args = `${to(topic).join(' ')} --config ${config}`;
+    const { given, words, onward = given(path) } = way;
+    const command = startShell(
+      `exec "${process.execPath}" "${commandLine}" ship ${args} ${given(path)}`,
+    );
     await expect.poll(() => countOf(topic), { timeout: 10_000 }).toBeGreaterThan(0);
     command.kill('SIGTERM');
     const { code, err } = await command.ended;
     expect(code).toBe(143);
     expect(err).toContain('all acknowledged');
-    const [, rest] = /"(tail -c \S+ -- \S+)" has the rest/.exec(err) ?? [];
-    const second = startShell(`${rest} | diaspora-logger ship ${to(topic).join(' ')}`);
+    const [, rest] = words.exec(err) ?? [];
+    expect(rest, err).toBeDefined();
+    const second = startShell(`${rest} ${onward} | diaspora-logger ship ${to(topic).join(' ')}`);
     expect((await second.ended).err).toContain('all acknowledged');
     const values = await valuesOf(topic);
     expect(values).toHaveLength(lines.length);
     expect(values.join('\n')).toBe(lines.join('\n'));
+  });
+
+  it('where a named pipe has no writer', async () => {
+    const path = join(await newDirectory(), 'pipe');
+    execFileSync('mkfifo', [path]);
+    const command = startCommand(['ship', ...nowhere, path]);
+    await command.said('BROKER_UNREACHABLE');
+    command.kill('SIGTERM');
+    await command.said('Ctrl-C again ends at once.');
+    command.kill('SIGTERM');
+    const { code, err } = await command.ended;
+    expect(code).toBe(143);
+    expect(err).toContain('a pipe that was begun is read to its end, for 5 s at most');
+  });
+
+  it('where nobody reads what --tee passes on', async () => {
+    const path = await fileOf('x\n'.repeat(2_000_000));
+    const args = ['ship', ...nowhere, '--close-timeout', '0.1', '--tee', path];
+    // Its stdout is a pipe that is never read; more than fits into it is written.
+    const child = spawn(process.execPath, [commandLine, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    const err = text(child.stderr);
+    // It says that there are no brokers while it waits for its reader.
+    await once(child.stderr, 'data');
+    child.kill('SIGTERM');
+    const [code] = await once(child, 'exit');
+    expect(code).toBe(143);
+    expect(await err).toContain('--tee: standard output is not read.');
+    expect(await err).toContain('not delivered');
   });
 });
 

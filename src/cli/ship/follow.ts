@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { ConfigurationError, systemErrorCode } from '../../errors.ts';
 import { Changes } from './changes.ts';
 import { FollowedFile } from './followed-file.ts';
-import { checkFile, readFailure } from './inputs.ts';
+import { checkFile, leftOff, readFailure } from './inputs.ts';
 import type { LineShipper } from './line-shipper.ts';
 import type { ReaderOptions } from './reader.ts';
 
@@ -28,18 +28,31 @@ export function checkFollowed(paths: readonly string[]): void {
       '--follow needs the names of files: standard input is read to its end anyway.',
     );
   }
-  for (const path of paths) checkFile(path, { mayBeMissing: true });
+  for (const path of paths) {
+    if (checkFile(path, { mayBeMissing: true })?.isFile() !== false) continue;
+    throw new ConfigurationError(
+      `--follow is for files that grow: ${path} is none. Without --follow it is read to its end.`,
+    );
+  }
 }
 
-/** Resolves once it is asked to stop, with everything that the files held then. */
-export async function followFiles(paths: readonly string[], options: FollowOptions): Promise<void> {
-  await Promise.all(paths.map((path) => new Follower(path, options).run()));
+/** Resolves once it is asked to stop, with what of the files was not read, in words for a person. */
+export async function followFiles(
+  paths: readonly string[],
+  options: FollowOptions,
+): Promise<string[]> {
+  const unread = await Promise.all(paths.map((path) => new Follower(path, options).run()));
+  return unread.flat();
 }
 
 /** A file that has, or had, the name, and the line that it is in the middle of. */
 interface Generation {
   readonly file: FollowedFile;
   lines: LineShipper;
+  /** Where in the file they begin, in bytes. */
+  linesFrom: number;
+  /** Why it cannot be read; null where it can. */
+  failure: string | null;
   /** When something came last, or when it lost its name (`performance.now()` milliseconds). */
   heardAt: number;
 }
@@ -50,6 +63,10 @@ class Follower {
   readonly #changes: Changes;
   /** The oldest first; the last one has the name. */
   #generations: Generation[] = [];
+  /** What was not read of files that are read no more. */
+  readonly #unread: string[] = [];
+  /** Why the file that has the name cannot be opened; null where it can, or is not there. */
+  #failure: string | null = null;
   /** What was said last of why there is nothing to read. */
   #said: string | null = null;
 
@@ -59,7 +76,7 @@ class Follower {
     this.#changes = new Changes(path);
   }
 
-  async run(): Promise<void> {
+  async run(): Promise<string[]> {
     const { from, stopping } = this.#options;
     await this.#look(from);
     if (this.#generations.length === 0) {
@@ -74,53 +91,66 @@ class Follower {
       await this.#changes.next(pollMs, stopping.asked);
     }
     this.#changes.close();
-    await this.#readAll();
-    for (const generation of this.#generations) await leave(generation);
+    // What was written just before: a signal comes sooner than the next look.
+    if (!stopping.readNoMore.aborted) await this.#readAll();
+    for (const generation of this.#generations) await this.#leave(generation);
+    return this.#failure === null ? this.#unread : [...this.#unread, this.#failure];
   }
 
-  /** The rest of an older file comes before what is in a newer one. */
+  /** The rest of an older file comes before what is in a newer one. Once it is asked to stop, it reads each only once more. */
   async #readAll(): Promise<void> {
-    const { readNoMore } = this.#options.stopping;
+    const { asked } = this.#options.stopping;
     for (const generation of this.#generations) {
-      try {
-        while (!readNoMore.aborted && (await this.#read(generation))) {
-          generation.heardAt = performance.now();
-        }
-      } catch (error) {
-        this.#sayOnce(readFailure(this.#path, error));
-      }
+      let came = await this.#read(generation);
+      while (came && !asked.aborted) came = await this.#read(generation);
+      if (came && generation.file.position < (await generation.file.size())) return;
     }
   }
 
   /** Whether there was anything. */
   async #read(generation: Generation): Promise<boolean> {
     const { stopping, take, linesOf, say } = this.#options;
-    const chunk = await generation.file.readNext();
-    if (chunk === null) {
-      say(`diaspora-logger: ${this.#path} was emptied: it is read from its beginning.`);
-      await generation.lines.end();
-      generation.lines = linesOf(stopping.readNoMore);
+    let chunk: Buffer | null;
+    try {
+      chunk = await generation.file.readNext();
+      generation.failure = null;
+    } catch (error) {
+      generation.failure = readFailure(this.#path, error);
+      this.#sayOnce(generation.failure);
+      return false;
+    }
+    if (chunk?.length === 0) return false;
+    generation.heardAt = performance.now();
+    if (chunk !== null) {
+      await take(chunk, generation.lines, stopping.asked);
       return true;
     }
-    if (chunk.length > 0) await take(chunk, generation.lines, stopping.readNoMore);
-    return chunk.length > 0;
+    say(`diaspora-logger: ${this.#path} was emptied: it is read from its beginning.`);
+    await generation.lines.end();
+    generation.lines = linesOf(stopping.asked, true);
+    generation.linesFrom = 0;
+    return true;
   }
 
   /** Whether another file has the name now. */
   async #look(from: 'start' | 'end'): Promise<void> {
     const { linesOf, stopping } = this.#options;
     const newest = this.#generations.at(-1);
+    this.#failure = null;
     try {
       if (newest?.file.isSameAs(await stat(this.#path))) return;
       const file = await FollowedFile.open(this.#path, from);
       if (newest) newest.heardAt = performance.now();
-      const lines = linesOf(stopping.readNoMore);
-      this.#generations.push({ file, lines, heardAt: performance.now() });
+      const lines = linesOf(stopping.asked, true);
+      const [linesFrom, heardAt] = [file.position, performance.now()];
+      this.#generations.push({ file, lines, linesFrom, failure: null, heardAt });
       this.#said = null;
       this.#changes.watch();
     } catch (error) {
       // Between a rename and the file that comes after it, there is none.
-      if (systemErrorCode(error) !== 'ENOENT') this.#sayOnce(readFailure(this.#path, error));
+      if (systemErrorCode(error) === 'ENOENT') return;
+      this.#failure = readFailure(this.#path, error);
+      this.#sayOnce(this.#failure);
     }
   }
 
@@ -128,7 +158,26 @@ class Follower {
     const [oldest, next] = this.#generations;
     if (!oldest || !next || performance.now() - oldest.heardAt < formerMs) return;
     this.#generations = this.#generations.slice(1);
-    await leave(oldest);
+    await this.#leave(oldest);
+  }
+
+  /** Nobody reads this file any more: at its end, a last line without a newline is shipped as it is. */
+  async #leave(generation: Generation): Promise<void> {
+    const { file, lines, linesFrom, failure } = generation;
+    const size = failure === null ? await file.size() : file.position;
+    if (file.position >= size) await lines.end();
+    else await lines.leave();
+    if (failure !== null) this.#unread.push(failure);
+    else if (file.position < size) {
+      const at = linesFrom + lines.wholeLineBytes;
+      const hasTheName = generation === this.#generations.at(-1);
+      this.#unread.push(
+        hasTheName
+          ? leftOff(this.#path, at, size)
+          : `of the file that had the name ${this.#path} before, ${at} of ${size} bytes were read`,
+      );
+    }
+    await file.close();
   }
 
   #sayOnce(problem: string): void {
@@ -136,10 +185,4 @@ class Follower {
     this.#said = problem;
     this.#options.say(`diaspora-logger: ${problem}.`);
   }
-}
-
-/** A last line without a newline is shipped as it is: nobody reads this file any more. */
-async function leave({ file, lines }: Generation): Promise<void> {
-  await lines.end();
-  await file.close();
 }

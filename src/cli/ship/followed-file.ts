@@ -1,4 +1,5 @@
 /** One file that grows: what is new in it, also after it was emptied. */
+import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 
 /** Bytes that are read at a time. */
@@ -25,10 +26,11 @@ export class FollowedFile {
 
   /** Rejects with what the file system says. */
   static async open(path: string, from: 'start' | 'end'): Promise<FollowedFile> {
-    const handle = await open(path, 'r');
+    // A pipe that has come to have the name would hold this until it has a writer.
+    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const stat = await handle.stat();
-      if (stat.isDirectory()) throw Object.assign(new Error('is a directory'), { code: 'EISDIR' });
+      if (!stat.isFile()) throw new Error('it is no file that grows');
       const file = new FollowedFile(handle, identityOf(stat));
       if (from === 'end') await file.#goToLastLine(stat.size);
       return file;
@@ -36,6 +38,16 @@ export class FollowedFile {
       await handle.close();
       throw error;
     }
+  }
+
+  /** Bytes up to where it is read. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Bytes that it has now. Rejects with what the file system says. */
+  async size(): Promise<number> {
+    return (await this.#handle.stat()).size;
   }
 
   isSameAs(stat: { readonly dev: number; readonly ino: number }): boolean {

@@ -1,8 +1,18 @@
 /** What is shipped: files in their order, or standard input. */
-import { accessSync, constants, createReadStream, fstatSync, type Stats, statSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  createReadStream,
+  fstatSync,
+  openSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
+import { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { ConfigurationError, systemErrorCode } from '../../errors.ts';
+import { shellQuoted } from '../output.ts';
 
 /** Bytes that are read of a file at a time. */
 const chunkBytes = 256 * 1024;
@@ -10,9 +20,11 @@ const chunkBytes = 256 * 1024;
 export interface Input {
   /** For messages. */
   readonly name: string;
+  /** Null for standard input. */
+  readonly path: string | null;
   /** A pipe has a writer that ends it; a file can be read again. */
   readonly kind: 'file' | 'pipe' | 'terminal';
-  /** Bytes, where that is known. */
+  /** Bytes of a regular file, which keeps what is not read; null for all others. */
   readonly size: number | null;
   open(): Readable;
 }
@@ -34,17 +46,26 @@ export function inputsOf(names: readonly string[]): Input[] {
 function standardInput(): Input {
   const stat = fstatSync(0);
   const kind = process.stdin.isTTY ? 'terminal' : stat.isFile() ? 'file' : 'pipe';
-  return { name: 'standard input', kind, size: null, open: () => process.stdin };
+  const size = stat.isFile() ? stat.size : null;
+  return { name: 'standard input', path: null, kind, size, open: () => process.stdin };
 }
 
 function fileNamed(path: string): Input {
   const stat = checkFile(path);
   return {
     name: path,
+    path,
     kind: stat?.isFIFO() ? 'pipe' : 'file',
     size: stat?.isFile() ? stat.size : null,
-    open: () => createReadStream(path, { highWaterMark: chunkBytes }),
+    open: () =>
+      stat?.isFIFO() ? openPipe(path) : createReadStream(path, { highWaterMark: chunkBytes }),
   };
+}
+
+/** Waits for its writer as a socket does: an ordinary `open` would hold a thread until there is one, and with it the end of the process. */
+function openPipe(path: string): Readable {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  return new Socket({ fd, readable: true, writable: false });
 }
 
 /** Null where it is missing, and may be. Throws `ConfigurationError` for what cannot be read. */
@@ -73,3 +94,12 @@ export function readFailure(name: string, error: unknown): string {
   const why = error instanceof Error ? error.message : String(error);
   return `${name} cannot be read (${why})`;
 }
+
+/** Where reading a file of so many bytes ended, and the command for the rest. A sentence without its full stop. */
+export function leftOff(path: string, at: number, size: number): string {
+  return `${path} was read up to byte ${at} of ${size}; "tail -c +${at + 1} -- ${shellWord(path)}" has the rest`;
+}
+
+/** As it stands where a shell takes nothing in it for its own. */
+const shellWord = (name: string): string =>
+  /^[\w./@%+=:,-]+$/.test(name) ? name : shellQuoted(name);

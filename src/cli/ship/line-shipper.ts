@@ -24,8 +24,10 @@ export interface LineShipperOptions {
   readonly arrivalTime: boolean;
   /** Called for each record that is older than Kafka keeps records by default. */
   readonly onOld: (timestamp: number) => void;
-  /** A line has found no room while there was time. */
-  readonly onUntaken: () => void;
+  /** Whether what is left of the input stays where it is, as in a file: a line that is cut off is then whole there. */
+  readonly canBeReadAgain: boolean;
+  /** Nothing more comes, and the shipper has all lines. */
+  readonly onEnd: (lines: LineShipper) => void;
 }
 
 /**
@@ -36,6 +38,8 @@ export class LineShipper {
   readonly #options: LineShipperOptions;
   readonly #cutter: LineCutter;
   #lines: string[] = [];
+  /** How many of these the shipper has. */
+  #taken = 0;
   #bytes = 0;
   #wholeLines = 0;
 
@@ -60,11 +64,6 @@ export class LineShipper {
     return this.#wholeLines;
   }
 
-  /** Whether a line has begun, and not ended. */
-  get isWithinLine(): boolean {
-    return this.#wholeLines < this.#bytes;
-  }
-
   /** Resolves when the buffer has room for all lines of this chunk: only then may more be read. */
   push(chunk: Buffer): Promise<void> {
     const last = chunk.lastIndexOf(newline);
@@ -75,22 +74,48 @@ export class LineShipper {
   }
 
   /** The input has ended, and with it its last line, which may have no newline. */
-  end(): Promise<void> {
+  async end(): Promise<void> {
     this.#wholeLines = this.#bytes;
     this.#cutter.end();
-    return this.#ship();
+    await this.#ship();
+    this.#options.onEnd(this);
+  }
+
+  /** It is read no further: a line that has begun is shipped as it is where this is all that is left of it. */
+  async leave(): Promise<void> {
+    if (this.#options.canBeReadAgain) this.#options.onEnd(this);
+    else await this.end();
+  }
+
+  /** The process ends now: the shipper gets what is in hand at once, to count and to keep. */
+  giveUp(): void {
+    if (!this.#options.canBeReadAgain) this.#cutter.end();
+    const arrival = Date.now();
+    while (this.#next !== undefined) this.#writeNext(arrival);
+  }
+
+  /** The first line that the shipper does not have. */
+  get #next(): string | undefined {
+    return this.#lines[this.#taken];
   }
 
   async #ship(): Promise<void> {
-    const lines = this.#lines;
-    this.#lines = [];
-    const { room, onUntaken } = this.#options;
+    const { room } = this.#options;
     const arrival = Date.now();
-    for (const line of lines) {
+    for (let line = this.#next; line !== undefined; line = this.#next) {
       const bytes = line.length + overheadBytes;
-      if (room.has(bytes) || (await room.for(bytes))) this.#write(line, arrival);
-      else onUntaken();
+      if (!room.has(bytes)) await room.for(bytes);
+      this.#writeNext(arrival);
     }
+    this.#lines = [];
+    this.#taken = 0;
+  }
+
+  #writeNext(arrival: number): void {
+    const line = this.#next;
+    if (line === undefined) return;
+    this.#taken += 1;
+    this.#write(line, arrival);
   }
 
   #write(line: string, arrival: number): void {

@@ -1,9 +1,9 @@
-/** Holds back what the buffer would have to drop something for. */
+/** Holds back what the buffer has no room for. */
 import type { Shipper } from '../../delivery/shipper.ts';
 
 export interface RoomOptions {
   readonly shipper: Pick<Shipper, 'bufferedBytes' | 'onSettled'>;
-  /** Of the whole buffer. */
+  /** Of the whole buffer, which keeps no bound of its own. */
   readonly maxBytes: number;
   /** Aborted when nothing more is read: what is in hand may fill the whole buffer. */
   readonly stop: AbortSignal;
@@ -24,7 +24,7 @@ export class Room {
 
   /**
    * Whether so many bytes fit now. While there is more to read, only half of the buffer is used: what a record takes is an
-   * estimate, and nothing may ever be dropped. What is larger than that half fits into the empty buffer alone.
+   * estimate, and the whole is never to be exceeded. What is larger than that half fits into the empty buffer alone.
    */
   has(bytes: number): boolean {
     const { shipper, maxBytes, stop } = this.#options;
@@ -33,16 +33,14 @@ export class Room {
     return bufferedBytes === 0 || bufferedBytes + bytes <= most;
   }
 
-  /** Resolves with true once so many bytes fit, with false where there is no time left to wait. */
-  async for(bytes: number): Promise<boolean> {
+  /** Resolves once so many bytes fit, or there is no time left to wait. */
+  async for(bytes: number): Promise<void> {
     const { expired, stop, patienceMs, onImpatient } = this.#options;
     const until = performance.now() + patienceMs;
-    while (!this.has(bytes)) {
-      if (expired.aborted) return false;
+    while (!this.has(bytes) && !expired.aborted) {
       if (!stop.aborted && performance.now() >= until) onImpatient();
       else await this.#change(until - performance.now());
     }
-    return true;
   }
 
   #change(timeoutMs: number): Promise<void> {

@@ -2,7 +2,7 @@
 import { createDiagnostics, Diagnostics, stderrSink } from '../../diagnostics.ts';
 import type { ResolvedTransport } from '../../options.ts';
 import { KeepAlive } from '../../produce/keep-alive.ts';
-import { SilentExit } from '../exit-codes.ts';
+import { exitCodes, SilentExit } from '../exit-codes.ts';
 import { printJson } from '../output.ts';
 import { checkFollowed, followFiles } from './follow.ts';
 import { type Input, inputsOf } from './inputs.ts';
@@ -68,7 +68,7 @@ export async function runShip(options: ShipOptions): Promise<void> {
   };
   const stopping = new Stopping({
     onFirst() {
-      const explain = (): void => progress.say(explanation(shipment.waiting, transport));
+      const explain = (): void => progress.say(explanation(shipment.waiting, inputs, transport));
       setTimeout(explain, explainedAfterMs).unref();
     },
     onSecond(exitCode) {
@@ -92,18 +92,40 @@ export async function runShip(options: ShipOptions): Promise<void> {
   }
   const { linesOf, take } = shipment;
   const reading = { stopping, linesOf, take, say: progress.say };
-  if (follow) await followFiles(files, { ...reading, from: follow });
-  else unread = await readInputs(inputs, reading);
-  await shipment.deliver(stopping.asked);
-  stopping.end();
-  const exitCode = exitCodeFor(tell(), trouble.code);
-  keepAlive.release();
-  if (stopping.exitCode !== null) throw new SilentExit(stopping.exitCode);
-  if (exitCode !== 0 || tee?.failed) throw new SilentExit(exitCode || 1);
+  let isTaken = true;
+  try {
+    unread = follow
+      ? await followFiles(files, { ...reading, from: follow })
+      : await readInputs(inputs, reading);
+    await shipment.deliver(stopping.asked);
+    if (tee) isTaken = await tee.finish(stopping.asked);
+  } catch (error) {
+    // A defect: the other files are to be read no further, and what was read is told.
+    stopping.giveUp();
+    shipment.giveUp();
+    tell();
+    throw error;
+  } finally {
+    stopping.end();
+    keepAlive.release();
+  }
+  const ownCode =
+    exitCodeFor(tell(), trouble.code) || (tee?.failed ? exitCodes.failed : exitCodes.ok);
+  const exitCode = stopping.exitCode ?? ownCode;
+  // A pipe that nobody reads keeps the process alive with what waits for it, whatever becomes of the stream.
+  if (!isTaken) process.exit(exitCode);
+  if (exitCode !== exitCodes.ok) throw new SilentExit(exitCode);
 }
 
-function explanation(waiting: number, { closeTimeoutMs }: ResolvedTransport): string {
-  return `diaspora-logger: ending: a pipe is read to its end, for ${lastWordsMs / 1_000} s at most; then what was read is delivered, for ${closeTimeoutMs / 1_000} s at most. Not acknowledged yet: ${waiting}. Ctrl-C again ends at once.`;
+function explanation(
+  waiting: number,
+  inputs: readonly Input[],
+  { closeTimeoutMs }: ResolvedTransport,
+): string {
+  const reading = inputs.some(({ kind }) => kind === 'pipe')
+    ? `a pipe that was begun is read to its end, for ${lastWordsMs / 1_000} s at most; then `
+    : '';
+  return `diaspora-logger: ending: ${reading}what was read is delivered, for ${closeTimeoutMs / 1_000} s at most. Not acknowledged yet: ${waiting}. Ctrl-C again ends at once.`;
 }
 
 /** Null where one of them has no size that is known. */

@@ -34,9 +34,9 @@ export class Shipment {
   readonly #startedAt = performance.now();
   /** By the signal that stops reading. */
   readonly #expired = new Map<AbortSignal, AbortSignal>();
+  /** Whose input may still give lines, or that have some in hand. */
+  readonly #reading = new Set<LineShipper>();
   #bytes = 0;
-  /** Lines that were read, and found no room in time. */
-  #untaken = 0;
   #hasWarned = false;
   #isImpatient = false;
   /** When reading was stopped (`performance.now()` milliseconds); null where the input has come to its end. */
@@ -45,14 +45,16 @@ export class Shipment {
   constructor(options: ShipmentOptions) {
     const { transport, diagnostics } = options;
     this.#options = options;
-    this.#shipper = openShipper(transport, diagnostics);
+    // Each input waits for room. What is in hand when time is up is more: it is to be counted and kept, never dropped.
+    const bufferMaxBytes = Number.POSITIVE_INFINITY;
+    this.#shipper = openShipper({ ...transport, bufferMaxBytes }, diagnostics);
     this.#builder = new RecordBuilder(transport);
   }
 
   /** Records that were read, and are not settled. */
   get waiting(): number {
     const { buffered, inFlight } = this.#shipper.stats();
-    return buffered + inFlight + this.#untaken;
+    return buffered + inFlight;
   }
 
   /** What the brokers have. */
@@ -63,30 +65,35 @@ export class Shipment {
   }
 
   /** For one input, which is read until `stop` is aborted. */
-  readonly linesOf = (stop: AbortSignal): LineShipper => {
+  readonly linesOf = (stop: AbortSignal, canBeReadAgain: boolean): LineShipper => {
     const { bufferMaxBytes: maxBytes } = this.#options.transport;
     const shipper = this.#shipper;
-    const { patienceMs } = this.#options;
+    const { arrivalTime, patienceMs } = this.#options;
     const onImpatient = (): void => {
       this.#isImpatient = true;
       this.#options.onImpatient();
     };
     const expired = this.#expiredAfter(stop);
     const room = new Room({ shipper, maxBytes, stop, expired, patienceMs, onImpatient });
-    const onUntaken = (): void => {
-      this.#untaken += 1;
-    };
-    const { arrivalTime } = this.#options;
-    const onOld = (timestamp: number): void => this.#warnOfAge(timestamp);
-    const builder = this.#builder;
-    return new LineShipper({ shipper, builder, room, maxBytes, arrivalTime, onOld, onUntaken });
+    const lines = new LineShipper({
+      shipper,
+      builder: this.#builder,
+      room,
+      maxBytes,
+      arrivalTime,
+      canBeReadAgain,
+      onOld: (timestamp) => this.#warnOfAge(timestamp),
+      onEnd: (ended) => void this.#reading.delete(ended),
+    });
+    this.#reading.add(lines);
+    return lines;
   };
 
   /** Resolves when more may be read. */
   readonly take = async (chunk: Buffer, lines: LineShipper, stop: AbortSignal): Promise<void> => {
     this.#bytes += chunk.length;
-    await this.#options.tee?.write(chunk, stop);
-    await lines.push(chunk);
+    // Both at once: whatever comes while one of them waits, the other has the chunk.
+    await Promise.all([this.#options.tee?.write(chunk, stop), lines.push(chunk)]);
     this.#checkpoints.note(this.#shipper.stats().written, this.#bytes);
     // Not only for who looks at a progress bar: what is behind is forgotten.
     void this.progressed;
@@ -107,6 +114,7 @@ export class Shipment {
 
   /** Says at once what is not delivered, and keeps it where it may. */
   giveUp(): void {
+    for (const lines of this.#reading) lines.giveUp();
     this.#shipper.giveUp();
   }
 
@@ -116,7 +124,7 @@ export class Shipment {
     const { acknowledged, possiblyRepeated, deadLettered, dropped } = stats;
     return {
       topic,
-      records: stats.written + this.#untaken,
+      records: stats.written,
       bytes: this.#bytes,
       acknowledged,
       possiblyRepeated,

@@ -1,6 +1,11 @@
 /** Passes the input on, as it stands. */
+import { once } from 'node:events';
 import type { Writable } from 'node:stream';
+import { within } from '../../deadline.ts';
 import { systemErrorCode } from '../../errors.ts';
+
+/** How long the last of it may wait for its reader once there is a hurry, in milliseconds. */
+const lastOutputMs = 2_000;
 
 export class Tee {
   readonly #stream: Writable;
@@ -37,6 +42,22 @@ export class Tee {
     });
   }
 
+  /** Resolves once everything is taken; with false where it still is not some time after `hurry` was aborted. */
+  async finish(hurry: AbortSignal): Promise<boolean> {
+    if (!this.#open) return true;
+    const taken = new Promise<boolean>((resolve) => {
+      this.#stream.write('', () => resolve(true));
+    });
+    await Promise.race([taken, aborted(hurry)]);
+    const late = (): Error => new Error('it is not taken');
+    const isTaken = await within(taken, { timeoutMs: lastOutputMs, late }).catch(() => false);
+    if (isTaken) return true;
+    this.#open = false;
+    this.#failed = true;
+    this.#say('--tee: standard output is not read. Not everything was passed on.');
+    return false;
+  }
+
   #end(error: Error): void {
     if (!this.#open) return;
     this.#open = false;
@@ -49,4 +70,8 @@ export class Tee {
         : '--tee: whoever read standard output has ended. Lines are shipped on, but no longer passed on.',
     );
   }
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort');
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
   copyFileSync,
@@ -14,10 +15,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { checkFollowed, followFiles } from '../../../../src/cli/ship/follow.ts';
-import { LineShipper } from '../../../../src/cli/ship/line-shipper.ts';
-import { Room } from '../../../../src/cli/ship/room.ts';
+import type { ReaderOptions } from '../../../../src/cli/ship/reader.ts';
 import { ConfigurationError } from '../../../../src/errors.ts';
-import { RecordBuilder } from '../../../../src/transports/record-builder.ts';
+import { collectLines } from './collected-lines.ts';
 
 function newDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'follow-'));
@@ -32,46 +32,31 @@ interface Following {
   has(...lines: string[]): Promise<void>;
   /** Resolves once each file is looked at: what is written from now on is new. */
   begun(): Promise<void>;
-  stop(): Promise<void>;
+  /** Answers what was not read. */
+  stop(): Promise<string[]>;
 }
 
-const endlessPatience = { patienceMs: Number.POSITIVE_INFINITY, onImpatient: () => {} };
-
-/** A buffer that always has room. */
-const endless = { bufferedBytes: 0, onSettled: () => () => true, tooLarge() {} };
-
-function follow(paths: readonly string[], from: 'start' | 'end'): Following {
-  const lines: string[] = [];
+function follow(
+  paths: readonly string[],
+  from: 'start' | 'end',
+  take?: (stop: () => void) => ReaderOptions['take'],
+): Following {
+  const { lines, linesOf, take: takeAll } = collectLines();
   const said: string[] = [];
   const asked = new AbortController();
-  const routing = { topic: 't', key: null, keyField: null, headers: [], headerFields: [] };
-  const builder = new RecordBuilder({ ...routing, partition: null, transform: null });
-  const shipper = {
-    ...endless,
-    write: ({ value }: { value: string | Buffer | null }) => void lines.push(String(value)),
-  };
   const { signal: readNoMore } = new AbortController();
   const ended = followFiles(paths, {
     from,
     stopping: { asked: asked.signal, readNoMore },
-    linesOf: (stop) =>
-      new LineShipper({
-        shipper,
-        builder,
-        room: new Room({ shipper, maxBytes: 2 ** 20, stop, expired: stop, ...endlessPatience }),
-        maxBytes: 2 ** 20,
-        arrivalTime: false,
-        onOld: () => {},
-        onUntaken: () => {},
-      }),
-    take: (chunk, to) => to.push(chunk),
+    linesOf,
+    take: take?.(() => asked.abort()) ?? takeAll,
     say: (line) => void said.push(line),
   });
-  const stop = async (): Promise<void> => {
+  const stop = (): Promise<string[]> => {
     asked.abort();
-    await ended;
+    return ended;
   };
-  onTestFinished(stop);
+  onTestFinished(async () => void (await stop().catch(() => {})));
   return {
     lines,
     said,
@@ -79,6 +64,18 @@ function follow(paths: readonly string[], from: 'start' | 'end'): Following {
     begun: () => expect.poll(() => said, { timeout: 5_000 }).toHaveLength(paths.length),
     stop,
   };
+}
+
+/** Follows a new file with this content, or none that is there yet: once it is looked at. */
+async function followLog(
+  content: string | null,
+  from: 'start' | 'end' = 'end',
+): Promise<{ readonly path: string; readonly following: Following }> {
+  const path = join(newDirectory(), 'app.log');
+  if (content !== null) writeFileSync(path, content);
+  const following = follow([path], from);
+  await following.begun();
+  return { path, following };
 }
 
 describe('a followed file', () => {
@@ -95,28 +92,20 @@ describe('a followed file', () => {
   });
 
   it('has a line that was begun before shipped whole', async () => {
-    const path = join(newDirectory(), 'app.log');
-    writeFileSync(path, 'one\nbegun');
-    const following = follow([path], 'end');
-    await following.begun();
+    const { path, following } = await followLog('one\nbegun');
     appendFileSync(path, ' and ended\n');
     await following.has('begun and ended');
   });
 
   it('may come to be later', async () => {
-    const path = join(newDirectory(), 'app.log');
-    const following = follow([path], 'end');
-    await following.begun();
+    const { path, following } = await followLog(null);
     expect(following.said.join()).toContain('it is read once there is');
     writeFileSync(path, 'first\n');
     await following.has('first');
   });
 
   it('is read to its end when it is renamed, and the new one after it', async () => {
-    const path = join(newDirectory(), 'app.log');
-    writeFileSync(path, '');
-    const following = follow([path], 'end');
-    await following.begun();
+    const { path, following } = await followLog('');
     appendFileSync(path, 'a1\n');
     await following.has('a1');
     const old = openSync(path, 'a');
@@ -132,9 +121,7 @@ describe('a followed file', () => {
   });
 
   it('is read through two rotations that follow each other at once', async () => {
-    const path = join(newDirectory(), 'app.log');
-    writeFileSync(path, 'a\n');
-    const following = follow([path], 'start');
+    const { path, following } = await followLog('a\n', 'start');
     await following.has('a');
     renameSync(path, `${path}.1`);
     writeFileSync(path, 'b\n');
@@ -145,10 +132,7 @@ describe('a followed file', () => {
   });
 
   it('is read from its beginning where it was copied and emptied', async () => {
-    const path = join(newDirectory(), 'app.log');
-    writeFileSync(path, '');
-    const following = follow([path], 'end');
-    await following.begun();
+    const { path, following } = await followLog('');
     appendFileSync(path, 'a1\na2\n');
     await following.has('a1', 'a2');
     copyFileSync(path, `${path}.1`);
@@ -159,10 +143,7 @@ describe('a followed file', () => {
   });
 
   it('is read from its beginning where it was emptied and has grown beyond where it was', async () => {
-    const path = join(newDirectory(), 'app.log');
-    writeFileSync(path, '');
-    const following = follow([path], 'end');
-    await following.begun();
+    const { path, following } = await followLog('');
     appendFileSync(path, 'a1\n');
     await following.has('a1');
     const many = Array.from({ length: 100 }, (_, n) => `b${n}`);
@@ -172,9 +153,7 @@ describe('a followed file', () => {
   });
 
   it('is read by its name where it is deleted and made again', async () => {
-    const path = join(newDirectory(), 'app.log');
-    writeFileSync(path, 'a\n');
-    const following = follow([path], 'start');
+    const { path, following } = await followLog('a\n', 'start');
     await following.has('a');
     rmSync(path);
     writeFileSync(path, 'b\n');
@@ -182,15 +161,47 @@ describe('a followed file', () => {
   });
 
   it('has what was read last shipped at the end, also without a newline', async () => {
-    const path = join(newDirectory(), 'app.log');
-    writeFileSync(path, '');
-    const following = follow([path], 'end');
-    await following.begun();
+    const { path, following } = await followLog('');
     appendFileSync(path, 'a\n');
     await following.has('a');
     appendFileSync(path, 'b\nno newline');
-    await following.stop();
+    expect(await following.stop()).toEqual([]);
     expect(following.lines).toEqual(['a', 'b', 'no newline']);
+  });
+
+  it('is read no further once it is to stop, and what is left is told with its command', async () => {
+    // More than is read at a time: it is cut in the middle of a line.
+    const line = 'x'.repeat(99);
+    const path = join(newDirectory(), 'app.log');
+    writeFileSync(path, `${line}\n`.repeat(30_000));
+    const { lines, stop } = follow([path], 'start', (asked) => async (chunk, to) => {
+      asked();
+      await to.push(chunk);
+    });
+    await expect.poll(() => lines.length).toBeGreaterThan(0);
+    const unread = await stop();
+    const at = lines.length * 100;
+    expect(at).toBeLessThan(1_000_000);
+    expect(unread).toEqual([
+      `${path} was read up to byte ${at} of 3000000; "tail -c +${at + 1} -- ${path}" has the rest`,
+    ]);
+    expect(new Set(lines)).toEqual(new Set([line]));
+  });
+
+  it('is told to be unread where it never could be read', async () => {
+    const { path, following } = await followLog('');
+    rmSync(path);
+    execFileSync('mkfifo', [path]);
+    await expect.poll(() => following.said, { timeout: 5_000 }).toHaveLength(2);
+    expect(await following.stop()).toEqual([`${path} cannot be read (it is no file that grows)`]);
+  });
+
+  it('is none to blame where what goes wrong is how its lines are taken', async () => {
+    const path = join(newDirectory(), 'app.log');
+    writeFileSync(path, 'a line\n');
+    const defect = new TypeError('a defect');
+    const { stop } = follow([path], 'start', () => () => Promise.reject(defect));
+    await expect(stop()).rejects.toBe(defect);
   });
 
   it('is one of several', async () => {
@@ -210,7 +221,8 @@ describe('a followed file', () => {
 it('what can never be followed is refused', () => {
   const directory = newDirectory();
   mkdirSync(join(directory, 'inner'));
-  for (const paths of [[], ['-'], [join(directory, 'inner')]]) {
+  execFileSync('mkfifo', [join(directory, 'pipe')]);
+  for (const paths of [[], ['-'], [join(directory, 'inner')], [join(directory, 'pipe')]]) {
     expect(() => checkFollowed(paths)).toThrow(ConfigurationError);
   }
   checkFollowed([join(directory, 'not there yet')]);

@@ -23,7 +23,6 @@ class Buffered {
   readonly #listeners = new Set<() => void>();
   bufferedBytes = 0;
   most = 0;
-  untaken = 0;
 
   write(record: LogRecord): void {
     this.written.push(record);
@@ -61,6 +60,7 @@ function shipping({
   bufferMaxBytes = 2 ** 20,
   routing = plain,
   patienceMs = Number.POSITIVE_INFINITY,
+  canBeReadAgain = false,
 } = {}): Shipping {
   const buffer = new Buffered();
   const stop = new AbortController();
@@ -82,9 +82,8 @@ function shipping({
     maxBytes: bufferMaxBytes,
     arrivalTime: false,
     onOld: () => {},
-    onUntaken: () => {
-      buffer.untaken += 1;
-    },
+    canBeReadAgain,
+    onEnd: () => {},
   });
   return { buffer, lines, stop, expired };
 }
@@ -181,7 +180,7 @@ it('drops, and counts, a line that no buffer can hold, and goes on behind it', a
   expect(buffer.tooLargeLevels).toEqual([50]);
 });
 
-it('fills the whole buffer once nothing more is read, and counts what finds no room in time', async () => {
+it('fills the whole buffer once nothing more is read, and hands over what finds no room in time', async () => {
   const { buffer, lines, stop, expired } = shipping({ bufferMaxBytes: 100_000 });
   const line = `${'x'.repeat(9_999)}\n`;
   const taken = lines.push(Buffer.from(line.repeat(30)));
@@ -192,18 +191,41 @@ it('fills the whole buffer once nothing more is read, and counts what finds no r
   expect(bufferedBytes).toBeGreaterThan(50_000);
   buffer.acknowledge();
   expect(await isPending(taken)).toBe(true);
-  expired.abort();
-  await taken;
   expect(buffer.most).toBeLessThanOrEqual(100_000);
   expect(buffer.written).toHaveLength((2 * bufferedBytes) / 9_999);
-  expect(buffer.written.length + buffer.untaken).toBe(30);
+  expired.abort();
+  await taken;
+  expect(buffer.written).toHaveLength(30);
 });
 
-it('waits no longer than it is to, and fills the buffer before it gives up', async () => {
+it('waits no longer than it is to, and hands over what it has then', async () => {
   const { buffer, lines, stop } = shipping({ bufferMaxBytes: 100_000, patienceMs: 20 });
   await lines.push(Buffer.from(`${'x'.repeat(9_999)}\n`.repeat(30)));
   expect(stop.signal.aborted).toBe(true);
-  expect(buffer.written.length).toBeGreaterThan(5);
-  expect(buffer.most).toBeLessThanOrEqual(100_000);
-  expect(buffer.written.length + buffer.untaken).toBe(30);
+  expect(buffer.written).toHaveLength(30);
+});
+
+it('hands over, once and in order, what it has in hand when it is to give up at once', async () => {
+  const { buffer, lines, expired } = shipping({ bufferMaxBytes: 100_000 });
+  const given = Array.from({ length: 30 }, (_, n) => `${n} ${'x'.repeat(9_999)}`);
+  const taken = lines.push(Buffer.from(`${given.join('\n')}\nbegun`));
+  expect(await isPending(taken)).toBe(true);
+  expect(buffer.written.length).toBeLessThan(10);
+  lines.giveUp();
+  expect(buffer.values.map(String)).toEqual([...given, 'begun']);
+  expired.abort();
+  await taken;
+  expect(buffer.written).toHaveLength(31);
+});
+
+it('ships a line that is cut off only where nobody can read it again', async () => {
+  for (const canBeReadAgain of [false, true]) {
+    for (const way of ['leave', 'giveUp'] as const) {
+      const { buffer, lines } = shipping({ canBeReadAgain });
+      await lines.push(Buffer.from('whole\ncut of'));
+      await lines[way]();
+      const whole = canBeReadAgain ? ['whole'] : ['whole', 'cut of'];
+      expect(buffer.values.map(String)).toEqual(whole);
+    }
+  }
 });

@@ -1,0 +1,85 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { expect, it, onTestFinished } from 'vitest';
+import { Shipment } from '../../../../src/cli/ship/shipment.ts';
+import { Tee } from '../../../../src/cli/ship/tee.ts';
+import { Diagnostics } from '../../../../src/diagnostics.ts';
+import { resolveTransport } from '../../../../src/options.ts';
+
+interface Shipping {
+  readonly shipment: Shipment;
+  readonly stop: AbortController;
+  /** The values of the dead letters, in their order. */
+  letters(): string[];
+}
+
+/** To port 9, which is for a service that no machine has any more. */
+function shipping(tee: Tee | null = null): Shipping {
+  const directory = mkdtempSync(join(tmpdir(), 'shipment-'));
+  const stop = new AbortController();
+  const transport = resolveTransport({
+    topic: 't',
+    bootstrapBrokers: '127.0.0.1:9',
+    tls: false,
+    auth: { type: 'none' },
+    bufferMaxBytes: 64 * 1024,
+    batchMaxBytes: 8 * 1024,
+    closeTimeoutMs: 10,
+    deadLetter: directory,
+  });
+  const shipment = new Shipment({
+    transport,
+    diagnostics: new Diagnostics(),
+    tee,
+    arrivalTime: false,
+    patienceMs: Number.POSITIVE_INFINITY,
+    onImpatient: () => stop.abort(),
+    say: () => {},
+  });
+  onTestFinished(async () => {
+    stop.abort();
+    await shipment.deliver(AbortSignal.abort());
+    rmSync(directory, { recursive: true });
+  });
+  const letters = (): string[] =>
+    readdirSync(directory)
+      .flatMap((name) => readFileSync(join(directory, name), 'utf8').trimEnd().split('\n'))
+      .map((letter) => JSON.parse(letter).record.value);
+  return { shipment, stop, letters };
+}
+
+const given = Array.from({ length: 1_000 }, (_, n) => `line ${n} ${'x'.repeat(100)}`);
+const chunk = Buffer.from(`${given.join('\n')}\n`);
+const allUndelivered = { records: 1_000, acknowledged: 0, dropped: 0, unresolved: 1_000 };
+
+it('counts, and keeps, every line that it has read when it is to end at once', async () => {
+  const { shipment, stop, letters } = shipping();
+  const taken = shipment.take(chunk, shipment.linesOf(stop.signal, false), stop.signal);
+  expect(shipment.waiting).toBeLessThan(1_000);
+  shipment.giveUp();
+  expect(shipment.summary([], 'SIGINT')).toMatchObject(allUndelivered);
+  expect(letters()).toEqual(given);
+  stop.abort();
+  await taken;
+});
+
+it('does so where the tee is not taken', () => {
+  const stuck = new Writable({ highWaterMark: 1, write: () => {} });
+  const { shipment, stop, letters } = shipping(new Tee(stuck, () => {}));
+  void shipment.take(chunk, shipment.linesOf(stop.signal, false), stop.signal);
+  shipment.giveUp();
+  expect(shipment.summary([], 'SIGINT')).toMatchObject(allUndelivered);
+  expect(letters()).toEqual(given);
+});
+
+it('counts, and keeps, lines that find no room before closing takes too long', async () => {
+  const { shipment, stop, letters } = shipping();
+  const taken = shipment.take(chunk, shipment.linesOf(stop.signal, false), stop.signal);
+  stop.abort();
+  await taken;
+  await shipment.deliver(stop.signal);
+  expect(shipment.summary([], 'SIGINT')).toMatchObject(allUndelivered);
+  expect(letters()).toEqual(given);
+});
