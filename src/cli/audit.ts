@@ -5,8 +5,10 @@ import type { Reading } from './audit/audit-topic.ts';
 import { addConnectionFlags, type ConnectionFlags, optionsFrom } from './connection-flags.ts';
 import { exitCodes, exitCodesHelp, SilentExit } from './exit-codes.ts';
 import { printJson } from './output.ts';
+import { requiredTopic } from './topic-name.ts';
 
 interface Flags extends ConnectionFlags {
+  readonly topic?: string;
   readonly from: string;
   readonly expect?: number;
   readonly limit: number;
@@ -33,7 +35,8 @@ Examples:
 export function auditCommand(): Command {
   const command = new Command('audit')
     .description(description)
-    .argument('<topic>', 'Kafka topic')
+    .argument('[topic]', 'Kafka topic (default: DIASPORA_TOPIC)')
+    .option('--topic <name>', 'the same, as a flag')
     .option(
       '--from <place>',
       'where to begin: earliest, -1h, 2026-01-01T00:00Z (default: earliest)',
@@ -52,8 +55,9 @@ export function auditCommand(): Command {
     .action(run);
 }
 
-async function run(topic: string, flags: Flags): Promise<void> {
-  const { connection } = optionsFrom(flags);
+async function run(argument: string | undefined, flags: Flags): Promise<void> {
+  const { connection, routing } = optionsFrom(flags);
+  const topic = requiredTopic({ argument, flags, routing, env: process.env }, 'audit');
   const { parseFrom } = await import('./tail/place.ts');
   const from = parseFrom(flags.from);
   const { openTopic } = await import('../consume/read-topic.ts');
@@ -67,7 +71,10 @@ async function run(topic: string, flags: Flags): Promise<void> {
     const reader = await openTopic({ ...connection, topic }, { from, to: 'end', signal });
     return { partitions: reader.partitions, records: () => recordsOf(reader) };
   };
-  const audit = await auditTopic(open, flags.limit).catch((error: unknown) => {
+  const audit = await auditTopic(open, {
+    limit: flags.limit,
+    since: typeof from === 'object' ? from.time : null,
+  }).catch((error: unknown) => {
     throw signal.aborted ? new SilentExit(exitCodes.interrupted) : error;
   });
   process.off('SIGINT', onInterrupt);

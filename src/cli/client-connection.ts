@@ -1,8 +1,9 @@
 /** From a command's options to what other Kafka clients are told. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { originOf } from '../auth/signed-in.ts';
+import { RefreshTokenOrigin } from '../auth/refresh-token-origin.ts';
 import { createTokenSource } from '../auth/token-source.ts';
+import { storeOf } from '../auth/token-store.ts';
 import { AuthenticationError, ConfigurationError } from '../errors.ts';
 import {
   type ConnectionOptions,
@@ -158,7 +159,7 @@ async function globusSignIn(auth: ResolvedGlobus, tell: TellOptions): Promise<Cl
 
 /** The one that is in use: Globus Auth may have replaced the one that was given. */
 async function presentRefreshToken(auth: ResolvedGlobus, env: Environment): Promise<string> {
-  const found = await originOf(auth, env).find(() => false);
+  const found = await new RefreshTokenOrigin(auth, storeOf(auth, env)).find(() => false);
   if (found !== null) return found.value;
   throw new AuthenticationError(
     'CREDENTIALS_MISSING',

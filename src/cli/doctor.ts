@@ -21,8 +21,8 @@ Examples:
   diaspora-logger doctor app-logs --no-write
   diaspora-logger doctor --config logging.json --json | jq '.checks[] | select(.status == "failed")'
 
-Exit codes: ${exitCodes.ok} nothing failed; else the worst of: ${exitCodes.usage} something is set wrong; ${exitCodes.refused} refused (not signed in, or no
-right to it); ${exitCodes.unavailable} not to be reached, later it may work; ${exitCodes.failed} something else, such as the clock.`;
+Exit codes: ${exitCodes.ok} nothing failed; else the worst of: ${exitCodes.usage} options that cannot be; ${exitCodes.refused} refused (not signed in, or no
+right to it); ${exitCodes.unavailable} not to be reached, later it may work; ${exitCodes.failed} something else, such as a topic that is not there, or the clock.`;
 
 export function doctorCommand(): Command {
   const command = new Command('doctor')

@@ -45,7 +45,9 @@ export function exitCodeOf(error: unknown): number {
     if (error.code === 'INTERRUPTED') return exitCodes.interrupted;
     return error.retriable ? exitCodes.unavailable : exitCodes.refused;
   }
-  if (error instanceof ConnectionError) return exitCodes.unavailable;
+  if (error instanceof ConnectionError) {
+    return error.code === 'CLIENT_CERTIFICATE_REFUSED' ? exitCodes.refused : exitCodes.unavailable;
+  }
   if (error instanceof ServiceError)
     return error.retriable ? exitCodes.unavailable : exitCodes.refused;
   if (error instanceof BrokerError) {

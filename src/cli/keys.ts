@@ -54,9 +54,9 @@ function create(): Command {
       await withClient(flags, async (client) => {
         const key = await client.createKey();
         print(key, flags);
-        if ((await client.getSecretKey()) !== key.secretKey) {
+        if ((await client.getSecretKey()) === null) {
           process.stderr.write(
-            'The key could not be kept: the token store cannot be written. It is asked for again each time.\n',
+            'The key is not kept: there is no place for the token store. Set DIASPORA_USER_DIR to a directory, or HOME.\n',
           );
         }
         process.stderr.write(

@@ -97,25 +97,25 @@ async function whatIsHere(
 
 /** Rows that logging out left since their tokens could not be revoked. */
 async function forget(auth: ResolvedDiaspora): Promise<void> {
-  const { storeOf } = await import('../auth/signed-in.ts');
+  const { storeOf } = await import('../auth/token-store.ts');
   const store = storeOf(auth.globus, process.env);
   for (const row of await ownRows(auth)) await store.forget(row.resource_server);
 }
 
 /** Of the token store; none where it is another person's than the refresh token that is set. */
 async function ownRows(auth: ResolvedDiaspora): Promise<readonly StoredTokens[]> {
-  const { storeOf } = await import('../auth/signed-in.ts');
+  const { storeOf } = await import('../auth/token-store.ts');
   const { isOfStore } = await import('../services/subject.ts');
   const store = storeOf(auth.globus, process.env);
   if (store.directory === null) return [];
   const rows = await store.readAll();
   const own = rows.find(({ resource_server: name }) => name === eventService) ?? null;
-  return isOfStore(auth, own) ? rows : [];
+  return isOfStore(auth, store, own) ? rows : [];
 }
 
 /** What this command cannot take away, each with what to do. */
 async function leftBehind(auth: ResolvedDiaspora): Promise<string[]> {
-  const { storeOf } = await import('../auth/signed-in.ts');
+  const { storeOf } = await import('../auth/token-store.ts');
   const { refreshToken, refreshTokenFile, oauthClientSecret } = auth.globus;
   const store = storeOf(auth.globus, process.env);
   const rows = store.directory === null ? [] : await store.readAll().catch(() => []);

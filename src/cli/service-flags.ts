@@ -14,16 +14,19 @@ export interface ServiceFlags {
 }
 
 export function addServiceFlags(command: Command): Command {
-  return addIssuerFlag(command)
-    .option(
-      '--service-url <url>',
-      'another Diaspora service (default: DIASPORA_SERVICE_URL, the public one)',
-    )
-    .addOption(
-      new Option('--api-version <version>', 'which generation of the service')
-        .choices(['v3', 'v1'])
-        .default('v3'),
-    );
+  return addServiceUrlFlag(command).addOption(
+    new Option('--api-version <version>', 'which generation of the service')
+      .choices(['v3', 'v1'])
+      .default('v3'),
+  );
+}
+
+/** For what all generations of the service do alike. */
+export function addServiceUrlFlag(command: Command): Command {
+  return addIssuerFlag(command).option(
+    '--service-url <url>',
+    'another Diaspora service (default: DIASPORA_SERVICE_URL, the public one)',
+  );
 }
 
 export function addIssuerFlag(command: Command): Command {

@@ -12,9 +12,6 @@ import type { Source } from './tail/sources.ts';
 /** How long at the end the output may take that was not taken yet, in milliseconds: whoever reads it may have stopped. */
 const lastOutputMs = 2_000;
 
-/** Longest that a timer can wait, in milliseconds. */
-const longestTimerMs = 2 ** 31 - 1;
-
 const signals = ['SIGINT', 'SIGTERM'] as const;
 
 /** 128 + SIGTERM, as shells have it. */
@@ -26,7 +23,7 @@ Examples:
   diaspora-logger tail app-logs --from -1h --level warn  warnings and worse of the last hour, and on
   diaspora-logger tail app-logs --from earliest --until end --json > all.ndjson
   diaspora-logger tail app-logs --grep '/timed? ?out/i' --header service=api -n 10
-  diaspora-logger tail app-logs --group night-shift --commit-after-print | ./store
+  diaspora-logger tail app-logs --group night-shift | ./store
 
 On a terminal records are made readable. In a pipe or file each is a line, its value as it is;
 --json adds partition, offset, timestamp, key and headers. Everything else goes to stderr.
@@ -54,7 +51,10 @@ export function tailCommand(): Command {
     )
     .option('--json', 'one JSON object a line, with partition, offset, timestamp, key and headers')
     .option('--group <id>', 'read as a member of this consumer group, from where it was')
-    .option('--commit-after-print', 'commit only what was printed: what was not comes again')
+    .option(
+      '--commit-after-print',
+      'with --group, commits what was printed and nothing else: it always does',
+    )
     .option('--quiet', 'no news on stderr');
   return addConnectionFlags(command)
     .addHelpText('after', help + exitCodesHelp)
@@ -79,19 +79,14 @@ async function run(topic: string | undefined, flags: TailFlags): Promise<void> {
 
 /** Ends without an error once it is interrupted. */
 async function tail(plan: TailPlan, flags: TailFlags, interrupted: AbortSignal): Promise<void> {
-  const [
-    { openSource },
-    { PrintedOutput },
-    { PrintCommits },
-    { formFor },
-    { news, sayDiagnostics },
-  ] = await Promise.all([
-    import('./tail/sources.ts'),
-    import('./tail/printed-output.ts'),
-    import('./tail/print-commits.ts'),
-    import('./tail/forms.ts'),
-    import('./tail/news.ts'),
-  ]);
+  const [{ openSource }, { PrintedOutput }, { formFor }, { news, sayDiagnostics }, { stopAt }] =
+    await Promise.all([
+      import('./tail/sources.ts'),
+      import('./tail/printed-output.ts'),
+      import('./tail/forms.ts'),
+      import('./tail/news.ts'),
+      import('./tail/stop-at.ts'),
+    ]);
   const say = news(flags);
   const counts = { read: 0, printed: 0 };
   const form = await formFor(process.stdout, flags);
@@ -99,20 +94,18 @@ async function tail(plan: TailPlan, flags: TailFlags, interrupted: AbortSignal):
   process.stdout.removeAllListeners('error');
   const output = new PrintedOutput(process.stdout);
   const stop = AbortSignal.any([interrupted, output.gone]);
-  const source = await openSource(plan, AbortSignal.any([stop, ...timesUp(plan)]));
+  const { stopTime } = plan.reading;
+  const source = await openSource(
+    plan,
+    stopTime === null ? stop : AbortSignal.any([stop, stopAt(stopTime)]),
+  );
   if (plan.saysTroubles) sayDiagnostics(counts);
   say.beginning(plan, source.partitions);
-  const { consumer } = source;
-  const commits =
-    consumer !== null && flags.commitAfterPrint
-      ? new PrintCommits({ consumer, topic: plan.topic, output, onFailure: say.trouble })
-      : null;
   try {
     await print({ plan, source, form, output, stop }, counts);
   } finally {
     const isTaken = await output.finish(lastOutputMs);
-    const isCommitted = (await commits?.finish()) ?? false;
-    await source.close();
+    const isCommitted = await source.close();
     say.ending(counts, { isTaken: isTaken || output.hadEnough, isCommitted });
     // What nobody takes would keep the process alive.
     if (!isTaken && !output.gone.aborted) process.stdout.destroy();
@@ -120,12 +113,6 @@ async function tail(plan: TailPlan, flags: TailFlags, interrupted: AbortSignal):
   if (output.gone.aborted && !output.hadEnough) {
     throw new Error(`The output cannot be written (${systemErrorCode(output.gone.reason)}).`);
   }
-}
-
-/** Where `--until` is still to come. */
-function timesUp({ reading }: TailPlan): AbortSignal[] {
-  const afterMs = reading.group === null ? reading.stopAfterMs : null;
-  return afterMs === null ? [] : [AbortSignal.timeout(Math.min(afterMs, longestTimerMs))];
 }
 
 interface Printing {
@@ -147,13 +134,14 @@ async function print(
   for await (const record of byTime(source.records(), source)) {
     if (stop.aborted) return;
     counts.read += 1;
+    const passed = { partition: record.partition, done: () => source.done(record) };
     const content = contentOf(record.value);
     const text = plan.passes(record, content) ? form(record, content) : null;
     if (text === null) {
-      output.skip(record);
+      output.skip(passed);
       continue;
     }
-    await output.write(text, record);
+    await output.write(text, passed);
     counts.printed += 1;
     if (counts.printed >= plan.count) return;
   }

@@ -4,7 +4,12 @@ import type { DiasporaClient, TopicChange } from '../services/diaspora-client.ts
 import { confirm } from './confirm.ts';
 import { exitCodesHelp } from './exit-codes.ts';
 import { printJson, printTable } from './output.ts';
-import { addServiceFlags, type ServiceFlags, withClient } from './service-flags.ts';
+import {
+  addServiceFlags,
+  addServiceUrlFlag,
+  type ServiceFlags,
+  withClient,
+} from './service-flags.ts';
 
 interface ConfirmedFlags extends ServiceFlags {
   readonly yes?: boolean;
@@ -87,7 +92,7 @@ function recreate(): Command {
 }
 
 function claim(): Command {
-  return addServiceFlags(new Command('claim'))
+  return addServiceUrlFlag(new Command('claim'))
     .argument('<topic>', 'letters, digits and underscores, not beginning with an underscore')
     .description('Claim a topic as the web form does: by its name alone, for whoever comes first.')
     .action((topic: string, flags: ServiceFlags) =>

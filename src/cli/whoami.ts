@@ -126,7 +126,7 @@ function rowsOf(account: Account): (readonly [string, string])[] {
   const none = 'no refresh token: "npx diaspora-logger request-token --save" signs in';
   return [
     ['User name', username ?? unknown],
-    ['Principal', account.principal ?? '-'],
+    ['Short name', account.principal ?? '-'],
     ['Subject', subject ?? 'not known: set DIASPORA_SUBJECT to the subject claim of request-token'],
     ['Namespace', namespace ?? '-'],
     [

@@ -35,6 +35,12 @@ interface Read {
   readonly progress: Progress;
 }
 
+/** A record, and what to call once it is done with. */
+export interface Delivery {
+  readonly record: ConsumedRecord;
+  readonly done: () => void;
+}
+
 /**
  * Reads topics as a member of a consumer group.
  *
@@ -124,22 +130,31 @@ export class DiasporaConsumer
   }: {
     readonly signal?: AbortSignal;
   } = {}): AsyncGenerator<ConsumedRecord, void, undefined> {
-    if (this.#reading) {
-      throw new DiasporaError(
-        'ALREADY_READING',
-        'The consumer is being read already: share one iteration, or open a second consumer of the group.',
-      );
-    }
-    this.#reading = true;
+    this.#beginReading();
     try {
-      for (;;) {
-        const read = await this.#handoff.take(signal);
-        if (!read) return;
-        const { record, progress } = read;
-        progress.give(record.offset);
-        yield record;
-        // Where its partition was sought or lost in the meantime, this is nobody's progress any more.
-        progress.goPast(record.offset + 1n);
+      for (let read = await this.#take(signal); read; read = await this.#take(signal)) {
+        yield read.record;
+        goPast(read);
+      }
+    } finally {
+      this.#reading = false;
+    }
+  }
+
+  /**
+   * As `records()`, for who asks for more before it is done with what it has: a record counts as gone past once it is done,
+   * and those before it in its partition with it. Where the partition was sought or lost in the meantime, that counts for nothing.
+   */
+  async *deliveries({
+    signal,
+  }: {
+    readonly signal?: AbortSignal;
+  } = {}): AsyncGenerator<Delivery, void, undefined> {
+    this.#beginReading();
+    try {
+      for (let read = await this.#take(signal); read; read = await this.#take(signal)) {
+        const done = goPast.bind(null, read);
+        yield { record: read.record, done };
       }
     } finally {
       this.#reading = false;
@@ -194,6 +209,23 @@ export class DiasporaConsumer
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #beginReading(): void {
+    if (this.#reading) {
+      throw new DiasporaError(
+        'ALREADY_READING',
+        'The consumer is being read already: share one iteration, or open a second consumer of the group.',
+      );
+    }
+    this.#reading = true;
+  }
+
+  /** Null at the end of the iteration. */
+  async #take(signal: AbortSignal | undefined): Promise<Read | null> {
+    const read = await this.#handoff.take(signal);
+    read?.progress.give(read.record.offset);
+    return read;
   }
 
   async #close(): Promise<void> {
@@ -302,6 +334,11 @@ export class DiasporaConsumer
       clearInterval(timer);
     }
   }
+}
+
+/** Where its partition was sought or lost in the meantime, this is nobody's progress any more. */
+function goPast({ record, progress }: Read): void {
+  progress.goPast(record.offset + 1n);
 }
 
 function after({ topic, partition, offset }: Position): Position {

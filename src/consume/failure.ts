@@ -8,6 +8,7 @@ import {
   unreachable,
 } from '../broker-faults.ts';
 import { AuthenticationError } from '../errors.ts';
+import { shownWords } from '../shown-words.ts';
 
 /** What was tried when it failed. */
 export interface Attempt {
@@ -21,6 +22,8 @@ export interface Attempt {
   readonly placing?: boolean;
   /** What to do where the brokers refuse the sign-in: a sentence. Default: `Check auth.` */
   readonly remedy?: string;
+  /** Tokens or passwords that the brokers were shown, in case they repeat one. Default: none. */
+  readonly secrets?: readonly string[];
 }
 
 /** Null where nothing is to be said, since the source of access tokens has said it. */
@@ -100,7 +103,10 @@ const signInTimedOut = / authentication failed: Request \w+\(key: \d+, version: 
 const signInBroke = / authentication failed: (?:Connection error: (.+)|Not connected)$/;
 
 /** A broker that closes the connection refuses. */
-function signInFailure({ message }: Error, { remedy = 'Check auth.' }: Attempt): BrokerFault {
+function signInFailure(
+  { message }: Error,
+  { remedy = 'Check auth.', secrets = [] }: Attempt,
+): BrokerFault {
   if (signInTimedOut.test(message)) {
     return {
       code: 'REQUEST_TIMED_OUT',
@@ -118,7 +124,7 @@ function signInFailure({ message }: Error, { remedy = 'Check auth.' }: Attempt):
   }
   return {
     code: 'SIGN_IN_REFUSED',
-    message: `The brokers refused the sign-in (${message}). ${remedy}`,
+    message: `The brokers refused the sign-in (${shownWords(message, secrets)}). ${remedy}`,
   };
 }
 

@@ -187,6 +187,7 @@ export class GroupMember {
       answered: this.#answered,
       placing,
       remedy: clients.remedy,
+      secrets: clients.secrets,
     });
     if (failure?.code === 'SIGN_IN_REFUSED') clients.refused();
     if (failure?.code !== 'CLIENT_CERTIFICATE_REFUSED') return failure;

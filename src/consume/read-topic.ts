@@ -1,6 +1,7 @@
 /** Reads a topic from a place of the reader's own choice: nothing is committed, and no consumer group is left behind. */
 import { randomUUID } from 'node:crypto';
-import { deadline } from '../deadline.ts';
+import { waitedFor } from '../auth/waited-for.ts';
+import { within } from '../deadline.ts';
 import { createDiagnostics } from '../diagnostics.ts';
 import { AuthenticationError, ConnectionError, type DiasporaError } from '../errors.ts';
 import { type ConnectionOptions, type ConsumerOptions, resolveConsumer } from '../options.ts';
@@ -9,6 +10,7 @@ import type { ConsumedRecord } from './consumed-record.ts';
 import { DiasporaConsumer } from './consumer.ts';
 import { onLastingFault } from './first-failure.ts';
 import { Remaining } from './remaining.ts';
+import { Silence } from './silence.ts';
 import { findRanges, type PartitionRange, type Place } from './topic-offsets.ts';
 
 export type { ConsumedRecord } from './consumed-record.ts';
@@ -98,10 +100,17 @@ export async function openTopic(
   } as const;
   let partitions: PartitionRange[];
   try {
-    partitions = await findRanges(question).catch((error: unknown) => {
+    partitions = await findRanges(question).catch(async (error: unknown) => {
       if (!(error instanceof AuthenticationError) || error.code !== 'SIGN_IN_REFUSED') throw error;
       // A token may have ended early: another one counts.
       clients.refused();
+      const timeoutMs = 2 * resolved.requestTimeoutMs;
+      const another = within(clients.hasAnother(), {
+        timeoutMs,
+        late: () => error,
+        ...(signal && { signal }),
+      });
+      if (!(await waitedFor(another))) throw error;
       return findRanges(question);
     });
   } catch (error) {
@@ -124,13 +133,22 @@ interface ReaderSettings {
 
 class Reader implements TopicReader {
   readonly #settings: ReaderSettings;
-  readonly #silenceMs: number;
+  /** Null where the reading has no end. */
+  readonly #left: Remaining | null;
+  readonly #silence: Silence | null;
+  /** Ends the iteration. */
+  readonly #stop = new AbortController();
+  #failure: DiasporaError | null = null;
   /** Joins its group when the iteration begins: of an empty range nothing is asked. */
   #consumer: DiasporaConsumer | null = null;
 
   constructor(settings: ReaderSettings) {
     this.#settings = settings;
-    this.#silenceMs = (settings.options.requestTimeoutMs ?? 30_000) + silenceMarginMs;
+    const left = settings.isBounded ? new Remaining(settings.partitions) : null;
+    const timeoutMs = (settings.options.requestTimeoutMs ?? 30_000) + silenceMarginMs;
+    this.#left = left;
+    this.#silence =
+      left && new Silence(left, timeoutMs, () => this.#fail(this.#incomplete(left, timeoutMs)));
   }
 
   get partitions(): readonly PartitionRange[] {
@@ -138,49 +156,42 @@ class Reader implements TopicReader {
   }
 
   async *records(): AsyncGenerator<ConsumedRecord, void, undefined> {
-    const { isBounded, partitions, options, signal } = this.#settings;
-    const left = isBounded ? new Remaining(partitions) : null;
+    const { options, signal } = this.#settings;
+    const left = this.#left;
     if (left?.isEmpty || signal?.aborted) return;
-    const stop = new AbortController();
-    let failure: DiasporaError | null = null;
-    const fail = (error: DiasporaError): void => {
-      failure ??= error;
-      stop.abort();
-    };
-    const onAbort = (): void => stop.abort();
+    const onAbort = (): void => this.#stop.abort();
     signal?.addEventListener('abort', onAbort, { once: true });
-    const forget = onLastingFault(options.groupId, fail);
-    const consumer = this.#open(left);
-    // Also where the last offsets hold no record, such as the mark at the end of a transaction.
-    consumer.on('passed', ({ partition, offset }) => {
-      if (left?.pass(partition, offset)) this.pause(partition);
-      if (left?.isEmpty) stop.abort();
-    });
-    const records = consumer.records({ signal: stop.signal });
+    const forget = onLastingFault(options.groupId, (error) => this.#fail(error));
+    const records = this.#open().records({ signal: this.#stop.signal });
     try {
       for (;;) {
-        const heard = left ? deadline(this.#silenceMs, () => fail(this.#incomplete(left))) : null;
+        this.#silence?.begin();
         const { done, value: record } = await records.next();
-        heard?.();
+        this.#silence?.end();
         if (done) break;
         forget();
         if (left?.includes(record) ?? true) yield record;
-        if (left?.pass(record.partition, record.offset + 1n)) this.pause(record.partition);
+        this.#pass(record.partition, record.offset + 1n);
         if (left?.isEmpty) return;
       }
-      if (failure !== null) throw failure;
+      if (this.#failure !== null) throw this.#failure;
     } finally {
       forget();
+      this.#silence?.end();
       signal?.removeEventListener('abort', onAbort);
       await records.return(undefined);
     }
   }
 
   pause(partition: number): void {
+    this.#silence?.pause(partition);
     this.#consumer?.pause([{ topic: this.#settings.options.topic, partition }]);
   }
 
   resume(partition: number): void {
+    // What comes behind its end is not read.
+    if (this.#left?.has(partition) === false) return;
+    this.#silence?.resume(partition);
     this.#consumer?.resume([{ topic: this.#settings.options.topic, partition }]);
   }
 
@@ -193,21 +204,36 @@ class Reader implements TopicReader {
     await this.close();
   }
 
-  #open(left: Remaining | null): DiasporaConsumer {
+  #open(): DiasporaConsumer {
     const { options, partitions } = this.#settings;
     const consumer = new DiasporaConsumer(options);
     this.#consumer = consumer;
     for (const { partition, start } of partitions) {
       consumer.seek({ topic: options.topic, partition }, start);
-      if (left?.has(partition) === false) this.pause(partition);
+      if (this.#left?.has(partition) === false) this.pause(partition);
     }
+    // Also where the last offsets hold no record, such as the mark at the end of a transaction.
+    consumer.on('passed', ({ partition, offset }) => {
+      this.#pass(partition, offset);
+      if (this.#left?.isEmpty) this.#stop.abort();
+    });
     return consumer;
   }
 
-  #incomplete(left: Remaining): ConnectionError {
+  /** All of the partition before this offset has been read. */
+  #pass(partition: number, offset: bigint): void {
+    if (this.#left?.pass(partition, offset)) this.pause(partition);
+  }
+
+  #fail(error: DiasporaError): void {
+    this.#failure ??= error;
+    this.#stop.abort();
+  }
+
+  #incomplete(left: Remaining, silenceMs: number): ConnectionError {
     return new ConnectionError(
       'END_NOT_REACHED',
-      `Topic ${this.#settings.options.topic} was not read to its end: nothing came for ${this.#silenceMs / 1_000} s, and ${left.text} missing. Brokers that do not answer are one cause, a transaction that is still open is another.`,
+      `Topic ${this.#settings.options.topic} was not read to its end: nothing came for ${silenceMs / 1_000} s, and ${left.text} missing. Brokers that do not answer are one cause, a transaction that is still open is another.`,
       false,
     );
   }

@@ -18,6 +18,11 @@ export class Remaining {
     return this.#next.size === 0;
   }
 
+  /** Those that are not read to their ends. */
+  get partitions(): Iterable<number> {
+    return this.#next.keys();
+  }
+
   has(partition: number): boolean {
     return this.#next.has(partition);
   }

@@ -26,7 +26,7 @@ export interface PartitionRange {
 }
 
 export interface OffsetQuestion {
-  readonly clients: Pick<Clients, 'ready' | 'remedy'>;
+  readonly clients: Pick<Clients, 'ready' | 'remedy' | 'secrets'>;
   readonly options: Pick<ResolvedConsumer, 'requestTimeoutMs' | 'tls'>;
   readonly topic: string;
   readonly from: Place;
@@ -51,7 +51,8 @@ export async function findRanges(question: OffsetQuestion): Promise<PartitionRan
   } catch (error) {
     if (signal?.aborted) throw error;
     const attempt = { groupId: '', topics: [topic], encrypted: options.tls !== null };
-    throw readErrorOf(error, { ...attempt, answered: false, remedy: clients.remedy });
+    const { remedy, secrets } = clients;
+    throw readErrorOf(error, { ...attempt, answered: false, remedy, secrets });
   } finally {
     over.abort();
   }

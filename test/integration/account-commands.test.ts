@@ -63,7 +63,7 @@ describe('whoami', () => {
     expect({ code, err }).toEqual({ code: 0, err: '' });
     expect(tableOf(out)).toEqual({
       'User name': 'ann.lee@example.edu',
-      Principal: 'ann.lee',
+      'Short name': 'ann.lee',
       Subject: person.subject,
       Namespace: `ns-${person.subject.slice(-12)}`,
       'Identity provider': `Local stand-in, by Globus Auth at ${stack.issuer}`,
@@ -462,6 +462,7 @@ describe('topics', () => {
     ['a name that the form does not take', ['claim', '_hidden'], 3, /underscore|letter/i],
     ['no name', ['register'], 2, /missing required argument/],
     ['another version', ['list', '--api-version', 'v2'], 2, /v3, v1/],
+    ['a version of claims', ['claim', 'lab_log', '--api-version', 'v1'], 2, /unknown option/],
   ])('refuse %s', async (_what, args, code, words) => {
     const { env } = await accounts.signedIn();
     const end = await accounts.run(['topics', ...args], { env });

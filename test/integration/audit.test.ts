@@ -109,6 +109,7 @@ describe('audit', () => {
         },
       ],
       unreadCount: 0,
+      openCount: 0,
       repeatedCount: 1,
       repeated: [
         {
@@ -241,10 +242,10 @@ describe('audit fails, with the cause in one line,', () => {
 
   it('where the arguments are wrong', async () => {
     const cases: [args: string[], words: string][] = [
-      [[], 'missing required argument'],
+      [[], 'No topic: name it'],
       [['topic', '--from', 'soon'], '--from takes'],
       [['topic', '--limit', 'many'], 'It takes a whole number.'],
-      [['no topic'], 'topic name'],
+      [['no topic'], 'cannot be a topic'],
     ];
     const refused = cases.map(async ([args, words]) => {
       const { code, err } = await runCommand(['audit', ...plain(), ...args]);

@@ -295,7 +295,7 @@ const broken: readonly Broken[] = [
     check: 'names',
     detail: /broker\.invalid:9094 cannot be resolved \(ENOTFOUND\)/,
     advice: /Check bootstrapBrokers and the name service/,
-    code: 2,
+    code: 4,
     skips: ['tcp', ...afterTcp],
   },
   {
@@ -313,7 +313,7 @@ const broken: readonly Broken[] = [
     check: 'tls',
     detail: /does not answer TLS .* most likely this port speaks plain text/,
     advice: /Use the broker's TLS port/,
-    code: 2,
+    code: 4,
     skips: afterTls,
   },
   {
@@ -322,7 +322,7 @@ const broken: readonly Broken[] = [
     check: 'sign-in',
     detail: /does not answer plain text .* most likely this port speaks TLS/,
     advice: /Leave tls on/,
-    code: 2,
+    code: 4,
     skips: afterSignIn,
   },
   {
@@ -332,7 +332,7 @@ const broken: readonly Broken[] = [
     detail:
       /is signed by "Diaspora local stack", which is not in the certificates of DIASPORA_CA_FILE/,
     advice: /Set DIASPORA_CA_FILE or --ca to a PEM file with that authority/,
-    code: 2,
+    code: 4,
     skips: afterTls,
   },
   {
@@ -341,7 +341,7 @@ const broken: readonly Broken[] = [
     check: 'tls',
     detail: /"Diaspora local stack", which is not in Node's own list/,
     advice: /Set DIASPORA_CA_FILE/,
-    code: 2,
+    code: 4,
     skips: afterTls,
   },
   {
@@ -355,7 +355,7 @@ const broken: readonly Broken[] = [
     check: 'tls',
     detail: /is for other names, and not for broker\.example\.org .*certificate for localhost, 127/,
     advice: /Connect by one of localhost, 127\.0\.0\.1/,
-    code: 2,
+    code: 4,
     skips: afterTls,
   },
   {
@@ -369,7 +369,7 @@ const broken: readonly Broken[] = [
     check: 'tls',
     detail: /its certificate expired 5 days ago/,
     advice: /Ask whoever runs the broker to renew it/,
-    code: 2,
+    code: 4,
     skips: afterTls,
   },
   {
@@ -381,7 +381,7 @@ const broken: readonly Broken[] = [
     check: 'tls',
     detail: /is signed by itself, and not in the certificates of DIASPORA_CA_FILE/,
     advice: /to this very certificate, if it is the right one/,
-    code: 2,
+    code: 4,
     skips: afterTls,
   },
   {
@@ -506,7 +506,7 @@ const broken: readonly Broken[] = [
     check: 'topic',
     detail: /There is no topic missing-/,
     advice: /Create or claim it, or check its spelling/,
-    code: 2,
+    code: 1,
     skips: ['write', 'read', 'idempotence', 'round-trip'],
   },
   {
@@ -533,6 +533,17 @@ const broken: readonly Broken[] = [
     check: 'options',
     detail: /takes "host:port", several by comma/,
     advice: /Set it right where it was set: flags, the file of --config, or the environment/,
+    code: 2,
+    skips: ['token', 'names', 'tcp', ...afterTcp, 'clock'],
+  },
+  {
+    fault: 'a token where the name of the topic belongs',
+    with: () => ({
+      env: { DIASPORA_TOPIC: 'AgX0kz8Vb7sJd93kQ1mNbv5tYhG2wErTyUiOp4aSdFqW6eRt' },
+    }),
+    check: 'options',
+    detail: /looks like a token, and is not shown/,
+    advice: /a refresh token goes into DIASPORA_REFRESH/,
     code: 2,
     skips: ['token', 'names', 'tcp', ...afterTcp, 'clock'],
   },
@@ -729,7 +740,12 @@ describe('doctor finds, in a cluster of its own,', () => {
       detail: expect.stringMatching(/broker\.invalid:9094: the cluster sends clients there/),
       advice: expect.stringMatching(/advertised\.listeners/),
     });
-    expect(examined.code).toBe(2);
+    // This cluster has no such topic, either: that nobody may see it is worse than names that cannot be resolved.
+    expect(checkOf(examined, 'topic')).toMatchObject({
+      status: 'failed',
+      detail: expect.stringContaining('may not see it'),
+    });
+    expect(examined.code).toBe(3);
   });
 
   it('a broker that is frozen, well within a minute', async () => {

@@ -323,7 +323,7 @@ describe.concurrent('tail', () => {
       const count = 3_000;
       const padding = 'x'.repeat(1_000);
       await send(topic, ...Array.from({ length: count }, (_, i) => ({ value: `${i} ${padding}` })));
-      const command = `diaspora-logger ${member(topic, group, '--commit-after-print', ...plain).join(' ')}`;
+      const command = `diaspora-logger ${member(topic, group, ...plain).join(' ')}`;
       const { code, out, err } = await startShell(`${command} | head -n 5 | cut -d ' ' -f 1`).ended;
       expect({ code, out }).toEqual({
         code: 0,
@@ -337,9 +337,7 @@ describe.concurrent('tail', () => {
       expect(behind).toBeGreaterThanOrEqual(5n);
       expect(behind).toBeLessThan(200n);
       expect(behind).toBeLessThanOrEqual(BigInt(printed ?? 0));
-      const again = await runCommand(
-        member(topic, group, '--commit-after-print', ...plain, '-n', '1'),
-      );
+      const again = await runCommand(member(topic, group, ...plain, '-n', '1'));
       expect(again.out).toBe(`${behind} ${padding}\n`);
     });
 

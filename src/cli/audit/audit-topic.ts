@@ -46,6 +46,8 @@ export interface SourceReport {
   readonly lost: readonly LostRange[];
   /** Numbers that may lie before where the reading began: nobody can tell. */
   readonly unreadCount: number;
+  /** Those of them that lie between numbers that are there: they may as well be lost. */
+  readonly openCount: number;
   readonly repeatedCount: number;
   readonly repeated: readonly RepeatedRecord[];
   /** Within a partition. */
@@ -61,11 +63,21 @@ export interface Audit {
   readonly sources: readonly SourceReport[];
 }
 
+export interface AuditOptions {
+  /** So many of each kind of fault are listed. */
+  readonly limit: number;
+  /** Older records are not read, in milliseconds since the epoch; null where all are. */
+  readonly since: number | null;
+}
+
 /**
  * Memory goes with sources and what is wrong with them; records take a bit each, and none where all around them is there.
  * Where something is wrong, the topic is read once more: for the places, and for what was still on its way.
  */
-export async function auditTopic(open: () => Promise<Reading>, limit: number): Promise<Audit> {
+export async function auditTopic(
+  open: () => Promise<Reading>,
+  { limit, since }: AuditOptions,
+): Promise<Audit> {
   const first = await open();
   const found = new Found(limit);
   for await (const record of first.records()) found.add(record);
@@ -73,7 +85,7 @@ export async function auditTopic(open: () => Promise<Reading>, limit: number): P
     ({ partition, start }): PartitionStart => ({
       partition,
       isCut: start > 0n,
-      firstTime: found.firstTimes.get(partition) ?? null,
+      beforeTime: since ?? found.firstTimes.get(partition) ?? null,
     }),
   );
   const sources = [...found.sources.values()];
@@ -81,7 +93,7 @@ export async function auditTopic(open: () => Promise<Reading>, limit: number): P
     (source) => source.repeatedCount > 0 || source.gaps(starts).lost.length > 0,
   );
   const places = isFaulty
-    ? await findPlaces(await open(), first.partitions, sources, starts, limit)
+    ? await findPlaces({ open, firstRead: first.partitions, sources, starts, limit })
     : new Places();
   return {
     partitions: first.partitions.length,
@@ -128,6 +140,10 @@ class Places {
     this.#found.set(`${sequence} ${sourceId}`, []);
   }
 
+  isWanted(sourceId: string, sequence: number): boolean {
+    return this.#found.has(`${sequence} ${sourceId}`);
+  }
+
   add({ sourceId, sequence }: Mark, { partition, offset }: Position): void {
     const places = this.#found.get(`${sequence} ${sourceId}`);
     if (places && places.length < mostPlaces) places.push({ partition, offset });
@@ -139,32 +155,49 @@ class Places {
   }
 }
 
-async function findPlaces(
-  reading: Reading,
-  firstRead: readonly ReadRange[],
-  sources: readonly Source[],
-  starts: readonly PartitionStart[],
-  limit: number,
-): Promise<Places> {
-  const places = new Places();
-  for (const source of sources) {
-    for (const sequence of source.repeated) places.want(source.id, sequence);
-    for (const { from, to } of source.gaps(starts).lost.slice(0, limit)) {
-      places.want(source.id, from - 1);
-      places.want(source.id, to + 1);
-    }
-  }
+interface PlacesQuestion {
+  readonly open: () => Promise<Reading>;
+  readonly firstRead: readonly ReadRange[];
+  readonly sources: readonly Source[];
+  readonly starts: readonly PartitionStart[];
+  readonly limit: number;
+}
+
+/** Of all that is listed. Where what was on its way has come, other faults are listed, and the topic is read again. */
+async function findPlaces({
+  open,
+  firstRead,
+  sources,
+  starts,
+  limit,
+}: PlacesQuestion): Promise<Places> {
   const byId = new Map(sources.map((source) => [source.id, source]));
   const ends = new Map(firstRead.map(({ partition, end }) => [partition, end]));
-  for await (const record of reading.records()) {
-    const mark = markOf(record);
-    if (!mark) continue;
-    places.add(mark, record);
-    if (record.offset >= (ends.get(record.partition) ?? 0n)) {
-      byId.get(mark.sourceId)?.arrivedLater(mark.sequence);
+  for (;;) {
+    const places = new Places();
+    for (const source of sources) {
+      for (const sequence of source.repeated) places.want(source.id, sequence);
+      for (const sequence of edgesOf(source, starts, limit)) places.want(source.id, sequence);
     }
+    for await (const record of (await open()).records()) {
+      const mark = markOf(record);
+      if (!mark) continue;
+      places.add(mark, record);
+      if (record.offset >= (ends.get(record.partition) ?? 0n)) {
+        byId.get(mark.sourceId)?.arrivedLater(mark.sequence);
+      }
+    }
+    const isComplete = sources.every((source) =>
+      edgesOf(source, starts, limit).every((sequence) => places.isWanted(source.id, sequence)),
+    );
+    if (isComplete) return places;
   }
-  return places;
+}
+
+/** The numbers on both sides of each gap that is listed. */
+function edgesOf(source: Source, starts: readonly PartitionStart[], limit: number): number[] {
+  const { lost } = source.gaps(starts);
+  return lost.slice(0, limit).flatMap(({ from, to }) => [from - 1, to + 1]);
 }
 
 function reportOf(
@@ -188,6 +221,7 @@ function reportOf(
       before: places.of(source.id, to + 1)[0] ?? null,
     })),
     unreadCount: countOf(unread),
+    openCount: countOf(unread.filter(({ from }) => from > source.first)),
     repeatedCount: source.repeatedCount,
     repeated: [...source.repeated].map((sequence) => ({
       sequence,

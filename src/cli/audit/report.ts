@@ -2,11 +2,11 @@
 import type { Audit, SourceReport } from './audit-topic.ts';
 import type { Position } from './source.ts';
 
-/** Whether every number is there, once, and in its order within each partition. */
+/** Whether every number is there, once, and in its order within each partition; from where the reading began. */
 export function isClean({ sources }: Audit): boolean {
   return sources.every(
-    ({ lostCount, repeatedCount, reorderedCount }) =>
-      lostCount + repeatedCount + reorderedCount === 0,
+    ({ lostCount, openCount, repeatedCount, reorderedCount }) =>
+      lostCount + openCount + repeatedCount + reorderedCount === 0,
   );
 }
 
@@ -38,7 +38,7 @@ export function inWords(topic: string, audit: Audit): string {
 }
 
 function wordsOf(source: SourceReport): string[] {
-  const { sourceId, records, first, last, unreadCount } = source;
+  const { sourceId, records, first, last, unreadCount, openCount } = source;
   const { lost, lostCount, repeated, repeatedCount, reordered, reorderedCount } = source;
   const faults = [
     ...section('lost', lostCount, lost, ({ from, to, behind, before }) => {
@@ -55,8 +55,11 @@ function wordsOf(source: SourceReport): string[] {
   const before =
     unreadCount === 0
       ? []
-      : [`  not judged: ${grouped(unreadCount)} that may lie before where the reading began`];
-  const verdict = faults.length === 0 ? ': none lost, repeated or out of order' : '';
+      : [
+          `  not judged: ${grouped(unreadCount)} that may lie before where the reading began${openCount === 0 ? '' : `; ${grouped(openCount)} of them between numbers that are there, so that nothing is proved`}`,
+        ];
+  const verdict =
+    faults.length === 0 && openCount === 0 ? ': none lost, repeated or out of order' : '';
   return [
     '',
     `Source ${sourceId}: ${count(records, 'record')}, numbers ${grouped(first)} to ${grouped(last)}${verdict}`,

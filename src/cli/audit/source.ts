@@ -24,8 +24,8 @@ export interface PartitionStart {
   readonly partition: number;
   /** Whether there were records before, which retention has taken, or which are not read. */
   readonly isCut: boolean;
-  /** Time of the first record that was read, in milliseconds since the epoch; null where there was none. */
-  readonly firstTime: number | null;
+  /** What is not read is older than this, in milliseconds since the epoch; null where nobody knows. */
+  readonly beforeTime: number | null;
 }
 
 export class Source {
@@ -115,11 +115,13 @@ export class Source {
   }
 
   /** In a partition numbers only rise: what was before its first record that was read has a lower one. */
-  #unreadBelow({ partition, isCut, firstTime }: PartitionStart): number {
+  #unreadBelow({ partition, isCut, beforeTime }: PartitionStart): number {
     if (!isCut) return 0;
     const share = this.#shares.get(partition);
     if (share) return share.lowest;
-    // What was before is older than what is there: a source that began later had nothing there.
-    return firstTime !== null && firstTime <= this.#earliest ? 0 : Number.POSITIVE_INFINITY;
+    // A source numbers its records as time goes by: what is older than all that was read of it has a lower number.
+    return beforeTime !== null && beforeTime <= this.#earliest
+      ? this.first
+      : Number.POSITIVE_INFINITY;
   }
 }

@@ -1,9 +1,9 @@
 /** Node's version, and the options with all that flags, file and environment say. */
-import { ConfigurationError } from '../../errors.ts';
-import { isTopic, type ResolvedConnection, resolveProducer } from '../../options.ts';
+import { type ResolvedConnection, resolveProducer } from '../../options.ts';
 import { addressText } from '../../wire/broker-address.ts';
 import { type ConnectionFlags, optionsFrom } from '../connection-flags.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { topicOf } from '../topic-name.ts';
 import { type Finding, ok } from './examination.ts';
 
 /** What the command line was asked. */
@@ -47,21 +47,11 @@ export interface Configuration {
 export function examineOptions({ topicArgument, flags, env }: Asked): Finding<Configuration> {
   const { connection, delivery, routing } = optionsFrom(flags);
   const options = resolveProducer({ ...connection, ...delivery }, env);
-  const topic = topicOf(topicArgument ?? flags.topic ?? routing.topic ?? env['DIASPORA_TOPIC']);
+  const topic = topicOf({ argument: topicArgument, flags, routing, env });
   const { auth, tls, bootstrapBrokers } = options;
   const brokers = bootstrapBrokers.map(addressText).join(', ') || 'those of the service key';
   return ok(
     { options, topic },
     `auth ${auth.type}, ${tls ? 'TLS' : 'plain text'}, brokers ${brokers}, ${topic === null ? 'no topic' : `topic ${topic}`}`,
-  );
-}
-
-function topicOf(given = ''): string | null {
-  const topic = given.trim();
-  if (topic === '') return null;
-  if (isTopic(topic)) return topic;
-  throw new ConfigurationError(
-    `${JSON.stringify(topic)} cannot be a topic: Kafka takes 1 to 249 letters, digits, ".", "_" and "-".`,
-    'topic',
   );
 }

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { distance } from 'fastest-levenshtein';
 import type { Environment } from '../../options.ts';
+import { isTokenLike as isTokenLikeTopic } from '../topic-name.ts';
 import type { Note } from './advice.ts';
 import { type Finding, ok, warning } from './examination.ts';
 
@@ -69,9 +70,9 @@ function shownValue(name: string, value: string): string {
   }
 }
 
-/** Brokers and lists of hosts have dots, colons and commas; what else is so long is a token in the wrong place. */
+/** Brokers and lists of hosts have dots, colons and commas; what else is so long is a token in the wrong place. Topics may be as long. */
 const isTokenLike = (name: string, value: string): boolean =>
-  name !== 'DIASPORA_TOPIC' && /^[\w+/=-]{37,}$/.test(value);
+  name === 'DIASPORA_TOPIC' ? isTokenLikeTopic(value) : /^[\w+/=-]{37,}$/.test(value);
 
 function doubtsOf(name: string, value: string): Note[] {
   const advice = (what: string): Note => ({ text: `${name} ${what}`, advice: `Set ${name} anew.` });

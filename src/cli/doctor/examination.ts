@@ -2,9 +2,8 @@
 import { performance } from 'node:perf_hooks';
 import { within } from '../../deadline.ts';
 import { ConnectionError } from '../../errors.ts';
-import { exitCodes } from '../exit-codes.ts';
+import { exitCodeOf, exitCodes } from '../exit-codes.ts';
 import { type Note, noteOfError } from './advice.ts';
-import { exitStatusOf } from './exit-status.ts';
 
 export type Status = 'ok' | 'warning' | 'failed' | 'skipped';
 
@@ -160,7 +159,7 @@ export function failure(error: unknown, ...notes: readonly Note[]): Finding<neve
   return {
     status: 'failed',
     notes: [...notes, noteOfError(error)],
-    exitStatus: exitStatusOf(error),
+    exitStatus: exitCodeOf(error),
   };
 }
 

@@ -1,23 +1,5 @@
-/** What a failed check makes `doctor` exit with. */
-import { DiasporaError } from '../../errors.ts';
-import { exitCodeOf, exitCodes } from '../exit-codes.ts';
-
-/** What another command counts as out of reach, and what only other options mend. */
-const misconfigured: ReadonlySet<string> = new Set([
-  'BROKER_HOST_UNKNOWN',
-  'BROKER_NOT_TLS',
-  'BROKER_WANTS_TLS',
-  'BROKER_CERTIFICATE_REFUSED',
-  'UNKNOWN_TOPIC_OR_PARTITION',
-]);
-
-export function exitStatusOf(error: unknown): number {
-  if (error instanceof DiasporaError && misconfigured.has(error.code)) return exitCodes.usage;
-  if (error instanceof DiasporaError && error.code === 'CLIENT_CERTIFICATE_REFUSED') {
-    return exitCodes.refused;
-  }
-  return exitCodeOf(error);
-}
+/** What several failed checks make `doctor` exit with: each has the code that another command would end with. */
+import { exitCodes } from '../exit-codes.ts';
 
 /** The worst first: what will not mend itself, and nearest to home. */
 const worstFirst: readonly number[] = [

@@ -1,8 +1,9 @@
 /** What is shown to the brokers: can it be had, whose is it, and how long is it good. */
 import { stat } from 'node:fs/promises';
 import { eventService } from '../../auth/globus-service.ts';
-import { type SignedIn, storeOf, whoIsSignedIn } from '../../auth/signed-in.ts';
+import { type SignedIn, whoIsSignedIn } from '../../auth/signed-in.ts';
 import { openTokenSource } from '../../auth/token-source.ts';
+import { storeOf } from '../../auth/token-store.ts';
 import { Diagnostics } from '../../diagnostics.ts';
 import { AuthenticationError, ConfigurationError, systemErrorCode } from '../../errors.ts';
 import type { Environment, ResolvedConnection, ResolvedGlobus } from '../../options.ts';

@@ -14,7 +14,7 @@ export interface ByTimeOptions {
   readonly resume: (partition: number) => void;
 }
 
-/** Keeps the order of each partition. Waiting records are bounded in bytes. Ends with the records. */
+/** Keeps the order of each partition. Waiting records are bounded in bytes. Ends with the records, also where these end with an error. */
 export async function* byTime(
   records: AsyncIterator<ConsumedRecord>,
   { ends, pause, resume }: ByTimeOptions,
@@ -33,15 +33,19 @@ export async function* byTime(
       }
       continue;
     }
-    const result = await inTime(
-      next,
-      held.isEmpty ? null : (held.dueIn(performance.now()) ?? silenceMs),
-    );
+    let result: IteratorResult<ConsumedRecord> | 'late';
+    try {
+      const due = held.isEmpty ? null : (held.dueIn(performance.now()) ?? silenceMs);
+      result = await inTime(next, due);
+    } catch (error) {
+      yield* rest(held);
+      throw error;
+    }
     if (result === 'late') {
       if (held.dueIn(performance.now()) === null) held.giveUpWaiting();
       continue;
     }
-    if (result.done) break;
+    if (result.done) return yield* rest(held);
     next = nextOf(records);
     const { partition } = result.value;
     held.add(result.value, performance.now());
@@ -50,6 +54,10 @@ export async function* byTime(
       pause(partition);
     }
   }
+}
+
+/** Nothing more comes. */
+function* rest(held: HeldRecords): Generator<ConsumedRecord, void, undefined> {
   held.giveUpWaiting();
   for (let last = held.take(Number.POSITIVE_INFINITY); last !== null; ) {
     yield last;

@@ -13,8 +13,11 @@ export interface Counts {
 
 export interface News {
   beginning(plan: TailPlan, partitions: readonly PartitionRange[]): void;
-  trouble(message: string): void;
-  ending(counts: Counts, end: { readonly isTaken: boolean; readonly isCommitted: boolean }): void;
+  /** Without a group, `isCommitted` is null. */
+  ending(
+    counts: Counts,
+    end: { readonly isTaken: boolean; readonly isCommitted: boolean | null },
+  ): void;
 }
 
 export function news({ quiet }: { readonly quiet?: boolean }): News {
@@ -23,14 +26,19 @@ export function news({ quiet }: { readonly quiet?: boolean }): News {
     beginning(plan, partitions) {
       if (!quiet) say(beginningOf(plan, partitions));
     },
-    trouble: say,
     ending({ read, printed }, { isTaken, isCommitted }) {
       const left = isTaken ? '' : ' The last of it was not taken by whoever reads the output.';
-      const committed = isCommitted ? ' What was printed is committed.' : '';
-      if (!quiet || !isTaken) say(`${read} records read, ${printed} printed.${left}${committed}`);
+      const committed = isCommitted === null ? '' : committedText(isCommitted);
+      if (!quiet || !isTaken || isCommitted === false)
+        say(`${read} records read, ${printed} printed.${left}${committed}`);
     },
   };
 }
+
+const committedText = (isCommitted: boolean): string =>
+  isCommitted
+    ? ' What was printed is committed.'
+    : ' What was printed last is not committed: it comes again.';
 
 function beginningOf({ topic, reading }: TailPlan, partitions: readonly PartitionRange[]): string {
   const many = partitions.length === 1 ? '1 partition' : `${partitions.length} partitions`;

@@ -1,8 +1,9 @@
 /** What the command line asks of `tail`, checked as a whole. */
 import type { Place, ReadTopicOptions } from '../../consume/read-topic.ts';
 import { ConfigurationError } from '../../errors.ts';
-import { type ConnectionOptions, isTopic } from '../../options.ts';
+import type { ConnectionOptions } from '../../options.ts';
 import { type ConnectionFlags, optionsFrom } from '../connection-flags.ts';
+import { requiredTopic } from '../topic-name.ts';
 import { parseFrom, parseUntil } from './place.ts';
 import { type FilterFlags, type RecordFilter, recordFilter } from './record-filter.ts';
 
@@ -23,13 +24,13 @@ export type Reading =
       readonly group: null;
       readonly from: Place;
       readonly to: ReadTopicOptions['to'];
-      /** Milliseconds from now after which to stop, where `--until` is still to come. */
-      readonly stopAfterMs: number | null;
+      /** When to stop, in milliseconds since the epoch, where `--until` is still to come. */
+      readonly stopTime: number | null;
     }
   | {
       readonly group: string;
       readonly autoOffsetReset: 'earliest' | 'latest';
-      readonly commitAfterPrint: boolean;
+      readonly stopTime: null;
     };
 
 export interface TailPlan {
@@ -56,25 +57,11 @@ export function planOf(
     // Said by the command itself, which leaves out what ends it: that is said by its error.
     connection: saysTroubles ? { ...connection, diagnostics: 'silent' } : connection,
     saysTroubles,
-    topic: topicOf(topicArgument ?? flags.topic ?? routing.topic ?? env['DIASPORA_TOPIC']),
+    topic: requiredTopic({ argument: topicArgument, flags, routing, env }, 'tail'),
     reading: readingOf(flags, now),
     passes: recordFilter(flags),
     count: countOf(flags.count),
   };
-}
-
-function topicOf(topic: string | undefined): string {
-  if (topic === undefined || topic.trim() === '') {
-    throw new ConfigurationError(
-      'No topic: name it, as in "diaspora-logger tail my-topic", or set DIASPORA_TOPIC.',
-      'topic',
-    );
-  }
-  if (isTopic(topic.trim())) return topic.trim();
-  throw new ConfigurationError(
-    `${JSON.stringify(topic)} cannot be a topic: Kafka takes 1 to 249 letters, digits, ".", "_" and "-".`,
-    'topic',
-  );
 }
 
 function countOf(flag: string | undefined): number {
@@ -98,7 +85,7 @@ function readingOf(flags: TailFlags, now: number): Reading {
       group: null,
       from,
       to: isToCome ? undefined : until,
-      stopAfterMs: isToCome ? until.time - now : null,
+      stopTime: isToCome ? until.time : null,
     };
   }
   if (until !== undefined) {
@@ -109,7 +96,7 @@ function readingOf(flags: TailFlags, now: number): Reading {
       'with --group, which needs a name, --from takes earliest or now: where the group begins that has committed nothing',
     );
   }
-  return { group, commitAfterPrint, autoOffsetReset: from === 'earliest' ? from : 'latest' };
+  return { group, autoOffsetReset: from === 'earliest' ? from : 'latest', stopTime: null };
 }
 
 function excluded(why: string): ConfigurationError {

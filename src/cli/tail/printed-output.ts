@@ -7,20 +7,20 @@ import { systemErrorCode } from '../../errors.ts';
 /** A place that was passed. */
 export interface Passed {
   readonly partition: number;
-  readonly offset: bigint;
+  /** Called once the system has taken all output up to here, unless a later place of the partition is passed by then. */
+  readonly done: () => void;
 }
 
-/** Passed, once so many writes are accepted: the last offset of each partition. */
+/** Passed, once so many writes are accepted: the last place of each partition. */
 interface Waiting {
   readonly writes: number;
-  readonly offsets: Map<number, bigint>;
+  readonly done: Map<number, () => void>;
 }
 
 /** One a stream. Where the reader of a pipe has gone, nothing more is written. */
 export class PrintedOutput {
   readonly #stream: Writable;
   readonly #gone = new AbortController();
-  readonly #accepted = new Map<number, bigint>();
   #waiting: Waiting[] = [];
   #writes = 0;
   #acceptedWrites = 0;
@@ -39,11 +39,6 @@ export class PrintedOutput {
   /** Whether the reader of a pipe, such as `head`, simply had enough. */
   get hadEnough(): boolean {
     return systemErrorCode(this.#gone.signal.reason) === 'EPIPE';
-  }
-
-  /** Of each partition the last offset of which the system has taken all output, that of its earlier records included. */
-  get accepted(): ReadonlyMap<number, bigint> {
-    return this.#accepted;
   }
 
   /** Resolves when more may be written. */
@@ -77,19 +72,17 @@ export class PrintedOutput {
     return this.#acceptedWrites === this.#writes;
   }
 
-  #pass({ partition, offset }: Passed): void {
+  #pass({ partition, done }: Passed): void {
     const last = this.#waiting.at(-1);
-    if (last?.writes === this.#writes) last.offsets.set(partition, offset);
-    else this.#waiting.push({ writes: this.#writes, offsets: new Map([[partition, offset]]) });
+    if (last?.writes === this.#writes) last.done.set(partition, done);
+    else this.#waiting.push({ writes: this.#writes, done: new Map([[partition, done]]) });
   }
 
   #accept(writes: number): void {
     this.#acceptedWrites = writes;
     const still = this.#waiting.findIndex((entry) => entry.writes > writes);
-    const done = this.#waiting.splice(0, still === -1 ? this.#waiting.length : still);
-    for (const { offsets } of done) {
-      for (const [partition, offset] of offsets) this.#accepted.set(partition, offset);
-    }
+    const accepted = this.#waiting.splice(0, still === -1 ? this.#waiting.length : still);
+    for (const { done } of accepted) for (const tell of done.values()) tell();
     if (this.#acceptedWrites === this.#writes) this.#onIdle();
   }
 }

@@ -140,6 +140,38 @@ describe('A consumer that commits by itself', () => {
     expect(group.commits).toEqual([]);
   });
 
+  it('commits nothing of what was asked for ahead and is not done', async () => {
+    const { group, consumer } = await assigned({}, { committed: { 0: '100', 1: '0' } });
+    void group.fetched(0, [{ offset: 100 }, { offset: 101 }, { offset: 102 }]);
+    const deliveries = consumer.deliveries();
+    const first = await deliveries.next();
+    await deliveries.next();
+    await deliveries.next();
+    first.value?.done();
+    await consumer.close();
+    expect(group.commits).toEqual(['0:101']);
+  });
+
+  it('goes back to nothing that was done after the partition was lost, and came back further on', async () => {
+    const { group, consumer } = await assigned({}, { committed: { 0: '100', 1: '0' } });
+    void group.fetched(0, [{ offset: 100 }, { offset: 101 }]);
+    const deliveries = consumer.deliveries();
+    const before = await deliveries.next();
+    let again = once(consumer, 'assigned');
+    group.assign(1);
+    await again;
+    group.committed = { 0: '500', 1: '0' };
+    again = once(consumer, 'assigned');
+    group.assign(0, 1);
+    await again;
+    before.value?.done();
+    const behind = deliveries.next();
+    void group.fetched(0, [{ offset: 500 }]);
+    (await behind).value?.done();
+    await consumer.close();
+    expect(group.commits).toEqual(['0:501']);
+  });
+
   it('commits before the group shares its partitions anew', async () => {
     const { group, consumer } = await assigned({}, { committed: { 0: '100', 1: '0' } });
     void group.fetched(0, [{ offset: 100 }, { offset: 101 }]);

@@ -1,10 +1,15 @@
 /** What kafkajs's failures are said to be: its own errors, of real sockets where it makes them there. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createServer as createTlsServer, type ConnectionOptions as TlsOptions } from 'node:tls';
 import kafkajs from 'kafkajs';
 import { type GenerateResult, generate } from 'selfsigned';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { DiasporaConsumer } from '../../../src/consume/consumer.ts';
 import { type Attempt, failureOf } from '../../../src/consume/failure.ts';
 import { AuthenticationError } from '../../../src/errors.ts';
 
@@ -230,17 +235,36 @@ it.each([true, false])(
   },
 );
 
+type Act = (socket: Socket, request: Buffer) => void;
+
+/** Port of a broker that does this with the token that it is sent. */
+const tokenPort = (act: Act): Promise<number> =>
+  portOf(
+    createServer((socket) => {
+      socket.on('data', (request) => {
+        if (request.readInt16BE(4) === 36) act(socket, request);
+        else socket.write(replyTo(request));
+      });
+    }),
+  );
+
+/** SaslAuthenticate's answer with the error SASL_AUTHENTICATION_FAILED (58) and these words. */
+const refusing =
+  (words: string): Act =>
+  (socket, request) => {
+    const said = Buffer.from(words);
+    const length = Buffer.alloc(2);
+    length.writeInt16BE(said.length);
+    const body = Buffer.concat([Buffer.from([0, 58]), length, said, Buffer.alloc(4)]);
+    const head = Buffer.alloc(8);
+    head.writeInt32BE(body.length + 4);
+    request.copy(head, 4, 8, 12);
+    socket.write(Buffer.concat([head, body]));
+  };
+
 describe('A sign-in', () => {
-  /** At a broker that does this with the token that it is sent. */
-  async function signingIn(act: (socket: Socket, request: Buffer) => void): Promise<unknown> {
-    const port = await portOf(
-      createServer((socket) => {
-        socket.on('data', (request) => {
-          if (request.readInt16BE(4) === 36) act(socket, request);
-          else socket.write(replyTo(request));
-        });
-      }),
-    );
+  async function signingIn(act: Act): Promise<unknown> {
+    const port = await tokenPort(act);
     return connecting(`127.0.0.1:${port}`, false, async () => ({ value: 'token' }), 200);
   }
 
@@ -273,19 +297,38 @@ describe('A sign-in', () => {
     expect(failureOf(error, attempt)?.code).toBe('SIGN_IN_REFUSED');
   });
 
+  it('is refused on one line, and without the token that the broker repeats', async () => {
+    const secret = 'Ag3kPq9ZxV7mN2wR5tY8';
+    const port = await tokenPort(refusing(`no \u001b[31m ${secret}\nfor us`));
+    const directory = await mkdtemp(join(tmpdir(), 'diaspora-failure-'));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    const module = join(directory, 'token.mjs');
+    await writeFile(module, `export default () => '${secret}';\n`);
+    const said = new Promise<unknown>((resolve) => {
+      const listen = (event: unknown): void => {
+        if (Object(event).code === 'SIGN_IN_REFUSED') resolve(Object(event).message);
+      };
+      subscribe('diaspora-logger', listen);
+      onTestFinished(() => void unsubscribe('diaspora-logger', listen));
+    });
+    const consumer = new DiasporaConsumer({
+      topic: 'logs',
+      groupId: 'readers',
+      bootstrapBrokers: `127.0.0.1:${port}`,
+      tls: false,
+      allowInsecureToken: true,
+      auth: { type: 'token', module },
+      diagnostics: 'silent',
+    });
+    onTestFinished(() => consumer.close());
+    expect(await said).toContain(
+      'refused the sign-in (SASL OAUTHBEARER authentication failed: no [31m [hidden] for us).',
+    );
+  });
+
   it('that the broker refuses in its own words is refused, whatever those are', async () => {
     const words = 'introspection timed out';
-    const error = await signingIn((socket, request) => {
-      const said = Buffer.from(words).toString('hex');
-      const body = Buffer.from(
-        `003a${words.length.toString(16).padStart(4, '0')}${said}00000000`,
-        'hex',
-      );
-      const head = Buffer.alloc(8);
-      head.writeInt32BE(body.length + 4);
-      request.copy(head, 4, 8, 12);
-      socket.write(Buffer.concat([head, body]));
-    });
+    const error = await signingIn(refusing(words));
     expect(failureOf(error, attempt)).toEqual({
       code: 'SIGN_IN_REFUSED',
       message: `The brokers refused the sign-in (SASL OAUTHBEARER authentication failed: ${words}). Check auth.`,

@@ -44,10 +44,13 @@ function readingOf(logs: readonly Log[]): Reading {
   };
 }
 
-/** `later`: what the topic holds when it is read once more. */
-function audit(logs: readonly Log[], { later = logs, limit = 20 } = {}): Promise<Audit> {
-  const readings = [readingOf(logs), readingOf(later)];
-  return auditTopic(async () => readings.shift() ?? readingOf([]), limit);
+/** `later`: what the topic holds when it is read once more. `since`: as `--from` has it. */
+function audit(
+  logs: readonly Log[],
+  { later = logs, limit = 20, since = null as number | null } = {},
+): Promise<Audit> {
+  const readings = [readingOf(logs)];
+  return auditTopic(async () => readings.shift() ?? readingOf(later), { limit, since });
 }
 
 const of =
@@ -170,6 +173,31 @@ describe('an audit', () => {
     expect(found.sources).toMatchObject([{ different: 3, last: 2 }]);
   });
 
+  it('tells the places of those that are lost once others have come', async () => {
+    const logs = [{ entries: a(0, 2, 4, 8) }, { entries: [] }];
+    const later = [{ entries: a(0, 2, 4, 8) }, { entries: a(1, 6) }];
+    const found = await audit(logs, { later, limit: 2 });
+    expect(found.sources).toMatchObject([
+      {
+        lostCount: 3,
+        lost: [
+          {
+            from: 3,
+            to: 3,
+            behind: { partition: 0, offset: 1n },
+            before: { partition: 0, offset: 2n },
+          },
+          {
+            from: 5,
+            to: 5,
+            behind: { partition: 0, offset: 2n },
+            before: { partition: 1, offset: 1n },
+          },
+        ],
+      },
+    ]);
+  });
+
   it('leaves open what may have been before the first record of a partition that was cut', async () => {
     const found = await audit([{ start: 9, entries: a(3, 6) }, { entries: a(0, 4) }]);
     expect(isClean(found)).toBe(false);
@@ -190,9 +218,31 @@ describe('an audit', () => {
     ]);
   });
 
-  it('leaves all open where a cut partition tells nothing', async () => {
+  it('leaves all open where a cut partition tells nothing, and proves nothing', async () => {
     const found = await audit([{ start: 9, entries: [] }, { entries: a(0, 2) }]);
-    expect(found.sources).toMatchObject([{ unreadCount: 1, lostCount: 0 }]);
+    expect(found.sources).toMatchObject([{ unreadCount: 1, openCount: 1, lostCount: 0 }]);
+    expect(isClean(found)).toBe(false);
+    expect(inWords('t', found)).toContain('1 of them between numbers that are there');
+    expect(inWords('t', found)).not.toContain('none lost');
+  });
+
+  it('judges what was read from a time on, also where a partition was quiet since', async () => {
+    const quiet = { start: 9, entries: [] };
+    const found = await audit([{ start: 100, entries: a(7, 8, 12), time: 5_000 }, quiet], {
+      since: 4_000,
+    });
+    expect(found.sources).toMatchObject([
+      { unreadCount: 7, openCount: 0, lostCount: 3, lost: [{ from: 9, to: 11 }] },
+    ]);
+  });
+
+  it('is clean from a time on where only what is older is not judged', async () => {
+    const quiet = { start: 9, entries: [] };
+    const found = await audit([{ start: 100, entries: a(7, 8), time: 5_000 }, quiet], {
+      since: 4_000,
+    });
+    expect(found.sources).toMatchObject([{ unreadCount: 7, openCount: 0, lostCount: 0 }]);
+    expect(isClean(found)).toBe(true);
   });
 
   it('counts records whose numbers are none as records without', async () => {

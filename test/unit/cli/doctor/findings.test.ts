@@ -6,10 +6,12 @@ import { noteOfError } from '../../../../src/cli/doctor/advice.ts';
 import { judgeClock } from '../../../../src/cli/doctor/clock.ts';
 import { examineNode } from '../../../../src/cli/doctor/configuration.ts';
 import { examineEnvironment, knownVariables } from '../../../../src/cli/doctor/environment.ts';
-import { exitStatusOf, worstOf } from '../../../../src/cli/doctor/exit-status.ts';
+import { failure } from '../../../../src/cli/doctor/examination.ts';
+import { worstOf } from '../../../../src/cli/doctor/exit-status.ts';
 import { examineTls } from '../../../../src/cli/doctor/tls.ts';
 import { lifeText } from '../../../../src/cli/doctor/token.ts';
 import { examineIdempotence, judgeTopic } from '../../../../src/cli/doctor/topic.ts';
+import { exitCodeOf } from '../../../../src/cli/exit-codes.ts';
 import {
   AuthenticationError,
   BrokerError,
@@ -42,7 +44,6 @@ describe('the environment', () => {
   it('is shown without its secrets, and without what looks like one', () => {
     const secret = 'AgX0kz8Vb7-sJd93_kQ1mNbv5tYhG2wErTyUiOp4aSdF';
     for (const name of Object.keys(knownVariables)) {
-      if (name === 'DIASPORA_TOPIC') continue;
       expect(textOf({ [name]: secret }), name).not.toContain(secret);
     }
     const proxy = textOf({ HTTPS_PROXY: `http://user:${secret}@proxy.example.org:3128` });
@@ -223,15 +224,18 @@ describe('what to do', () => {
 describe('the exit status', () => {
   it.each([
     [new ConfigurationError('x'), 2],
-    [new ConnectionError('BROKER_CERTIFICATE_REFUSED', 'x', false), 2],
+    [new ConnectionError('BROKER_CERTIFICATE_REFUSED', 'x', false), 4],
     [new ConnectionError('BROKER_UNREACHABLE', 'x', false), 4],
     [new ConnectionError('CLIENT_CERTIFICATE_REFUSED', 'x', false), 3],
     [new AuthenticationError('X', 'x', false), 3],
     [new AuthenticationError('X', 'x', true), 4],
+    [new BrokerError('UNKNOWN_TOPIC_OR_PARTITION', 3, 'x', false), 1],
     [new BrokerError('TOPIC_AUTHORIZATION_FAILED', 29, 'x', false), 3],
     [new TypeError('x'), 1],
   ])('of %s is %i', (error, status) => {
-    expect(exitStatusOf(error)).toBe(status);
+    expect(failure(error).exitStatus).toBe(status);
+    // Any other command ends with the same.
+    expect(exitCodeOf(error)).toBe(status);
   });
 
   it('of several is that of the worst', () => {

@@ -133,13 +133,19 @@ describe('records of several partitions', () => {
     expect(held.take(150)?.timestamp).toBe(4);
   });
 
-  it('ends with the error of the source', async () => {
+  it('end with the error of the source, behind all that came before it', async () => {
     const records = (async function* () {
-      yield record();
+      yield record({ partition: 0, timestamp: 5 });
+      yield record({ partition: 0, timestamp: 6 });
       throw new Error('no right');
     })();
-    await expect(
-      timesOf(byTime(records, { ends: new Map(), pause: never, resume: never })),
-    ).rejects.toThrow('no right');
+    const times: number[] = [];
+    // What is still to come of the other partition holds these up.
+    const options = { ends: new Map([[1, 9n]]), pause: never, resume: never };
+    const reading = async (): Promise<void> => {
+      for await (const { timestamp } of byTime(records, options)) times.push(timestamp);
+    };
+    await expect(reading()).rejects.toThrow('no right');
+    expect(times).toEqual([5, 6]);
   });
 });

@@ -55,7 +55,7 @@ describe('what is asked of tail', () => {
       group: null,
       from: { time: now - 3_600_000 },
       to: 'end',
-      stopAfterMs: null,
+      stopTime: null,
     });
   });
 
@@ -63,7 +63,7 @@ describe('what is asked of tail', () => {
     const until = new Date(now + 5_000).toISOString();
     expect(plan({ topic: 'logs', until }).reading).toMatchObject({
       to: undefined,
-      stopAfterMs: 5_000,
+      stopTime: now + 5_000,
     });
   });
 
@@ -71,7 +71,7 @@ describe('what is asked of tail', () => {
     expect(plan({ topic: 'logs', group: 'g', commitAfterPrint: true }).reading).toEqual({
       group: 'g',
       autoOffsetReset: 'latest',
-      commitAfterPrint: true,
+      stopTime: null,
     });
   });
 
