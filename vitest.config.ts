@@ -15,6 +15,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/{integration,packaging,faults}/**'],
+          // One a processor: by default one of them is left idle.
+          maxWorkers: '100%',
         },
       },
       ...[

@@ -23,7 +23,7 @@ import type {
   ResolvedTransport,
 } from './options/types.ts';
 
-export { resolveDiaspora } from './options/auth.ts';
+export { defaultIssuer, nativeAppClientId, resolveDiaspora } from './options/auth.ts';
 export { parseBrokers } from './options/brokers.ts';
 export { moduleUrl } from './options/module-url.ts';
 export { isTopic, parseTransportParts } from './options/schema.ts';

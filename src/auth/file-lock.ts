@@ -25,20 +25,42 @@ export async function withFileLock<T>(
   timeoutMs: number,
   action: () => T | Promise<T>,
 ): Promise<T> {
-  const locks = nativeLocks();
-  const file: FileHandle = await open(path, 'r+');
+  const lock = await lockFile(path, range, timeoutMs);
+  if (lock === null) {
+    throw new Error(`another process has held the lock on ${path} for ${timeoutMs} ms`);
+  }
   try {
-    const deadline = performance.now() + timeoutMs;
-    while (!locks.tryLock(file.fd, range.offset, range.length)) {
-      if (performance.now() >= deadline) {
-        throw new Error(`another process has held the lock on ${path} for ${timeoutMs} ms`);
-      }
-      await delay(pollMs);
-    }
     return await action();
   } finally {
-    // Closing releases the lock.
+    await lock.close();
+  }
+}
+
+/**
+ * The lock, which closing the file releases; null where it is not free within `timeoutMs`, or until `signal` ends the wait. A wait
+ * with a signal keeps no process alive.
+ */
+export async function lockFile(
+  path: string,
+  { offset, length }: ByteRange,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<FileHandle | null> {
+  const locks = nativeLocks();
+  const file = await open(path, 'r+');
+  try {
+    const deadline = performance.now() + timeoutMs;
+    while (!locks.tryLock(file.fd, offset, length)) {
+      if (signal?.aborted || performance.now() >= deadline) {
+        await file.close();
+        return null;
+      }
+      await delay(pollMs, undefined, { ref: signal === undefined });
+    }
+    return file;
+  } catch (error) {
     await file.close();
+    throw error;
   }
 }
 

@@ -1,10 +1,5 @@
 /** What Globus Auth and the event service are called: ids, scopes, paths. Source: Globus Auth's developer guide and SDK. */
 
-/** The native app that Globus Auth knows the event service's tools by: a public client, no secret. */
-export const nativeAppClientId = 'c5d4fab4-7f0d-422e-b0c8-5c74329b52fe';
-
-export const defaultIssuer = 'https://auth.globus.org';
-
 /** Resource server of the event service: tokens are chosen by it, never by their place in a reply. */
 export const eventService = '2b9d2f5c-fa32-45b5-875b-b24cd343b917';
 

@@ -32,10 +32,11 @@ export interface Kept {
 
 export interface OriginOptions {
   readonly refreshToken?: string;
-  readonly refreshTokenFrom: 'option' | 'environment';
+  /** Default `option`. */
+  readonly refreshTokenFrom?: 'option' | 'environment';
   readonly refreshTokenFile?: string;
-  /** Whether the token store is asked at all. */
-  readonly useStore: boolean;
+  /** Of a confidential client: without a refresh token it signs in as itself, and the token store is not asked for one. */
+  readonly oauthClientSecret?: string;
 }
 
 /** Looks in order: the token that was given, the file, the token store. Nothing of it is held but what has no other place. */
@@ -48,14 +49,14 @@ export class RefreshTokenOrigin {
   readonly #memory = new Map<string, string>();
 
   constructor(options: OriginOptions, store: TokenStore) {
-    this.#given = options.refreshToken?.trim() ?? '';
-    this.#file =
-      options.refreshTokenFile === undefined ? null : new TokenFile(options.refreshTokenFile);
+    const { refreshToken, refreshTokenFrom = 'option', refreshTokenFile } = options;
+    this.#given = refreshToken?.trim() ?? '';
+    this.#file = refreshTokenFile === undefined ? null : new TokenFile(refreshTokenFile);
     this.#store = store;
     this.#places = [
-      ...(this.#given === '' ? [] : [options.refreshTokenFrom]),
+      ...(this.#given === '' ? [] : [refreshTokenFrom]),
       ...(this.#file === null ? [] : (['file'] as const)),
-      ...(options.useStore ? (['store'] as const) : []),
+      ...(options.oauthClientSecret === undefined ? (['store'] as const) : []),
     ];
   }
 

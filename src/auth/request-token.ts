@@ -2,23 +2,16 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import { AuthenticationError, ConfigurationError } from '../errors.ts';
-import type { Environment } from '../options.ts';
+import { defaultIssuer, type Environment, nativeAppClientId } from '../options.ts';
 import { readAuthorizationCode } from './authorization-code.ts';
 import { canOpenBrowser, openBrowser } from './browser.ts';
 import { reasonOf } from './failure-reason.ts';
-import {
-  authService,
-  defaultIssuer,
-  eventService,
-  nativeAppClientId,
-  redirectPath,
-  signInScope,
-} from './globus-service.ts';
+import { authService, eventService, redirectPath, signInScope } from './globus-service.ts';
 import { principalOf, readIdToken } from './id-token.ts';
 import { promptForCode } from './prompt.ts';
 import { TokenEndpoint } from './token-endpoint.ts';
 import { type GlobusTokens, hasAccessToken, type TokenReply, tokensFor } from './token-reply.ts';
-import { type StoredTokens, TokenStore } from './token-store.ts';
+import { type StoredTokens, storeOf, type TokenStore } from './token-store.ts';
 import { askUserinfo } from './userinfo.ts';
 import { waitedFor } from './waited-for.ts';
 
@@ -86,12 +79,7 @@ export async function requestToken(options: RequestTokenOptions = {}): Promise<R
     env,
     ...(oauthClientSecret !== undefined && { oauthClientSecret }),
   });
-  const store = new TokenStore({
-    issuer,
-    oauthClientId,
-    isService: oauthClientSecret !== undefined,
-    env,
-  });
+  const store = storeOf({ issuer, oauthClientId, oauthClientSecret }, env);
   // Before the person signs in: no sign-in is wasted on a store that cannot be written.
   if (options.save) {
     const problem = await problemOf(store, () => store.tryWriting());
@@ -129,7 +117,9 @@ export async function requestToken(options: RequestTokenOptions = {}): Promise<R
   }
   const { subject, username } = readIdToken(reply.idToken, issuer, oauthClientId);
   const own = tokensFor(reply, authService);
-  const known = own && (await askUserinfo(issuer, own.accessToken, { env, timeoutMs }));
+  // The id_token has said it: a sign-in that is done is not lost for want of a second word.
+  const known =
+    own && (await askUserinfo(issuer, own.accessToken, { env, timeoutMs }).catch(() => null));
   if (known !== null && known !== subject) {
     throw new AuthenticationError(
       'ID_TOKEN_INVALID',

@@ -2,11 +2,11 @@
 import { Diagnostics } from '../diagnostics.ts';
 import type { Environment, ResolvedGlobus } from '../options.ts';
 import { authService, eventService } from './globus-service.ts';
-import { openidToken } from './openid-token.ts';
+import { askOwner } from './openid-token.ts';
 import { RefreshTokenOrigin, type RefreshTokenPlace } from './refresh-token-origin.ts';
 import { openTokenSource } from './token-source.ts';
-import { type StoredTokens, TokenStore } from './token-store.ts';
-import { askWhoHolds, type Userinfo } from './userinfo.ts';
+import { type StoredTokens, storeOf, type TokenStore } from './token-store.ts';
+import type { Userinfo } from './userinfo.ts';
 import { waitedFor } from './waited-for.ts';
 
 export interface SignedIn {
@@ -31,26 +31,6 @@ export interface SignedInOptions {
   readonly env: Environment;
 }
 
-export function storeOf(
-  { issuer, oauthClientId, oauthClientSecret }: ResolvedGlobus,
-  env: Environment,
-): TokenStore {
-  return new TokenStore({ issuer, oauthClientId, isService: oauthClientSecret !== undefined, env });
-}
-
-export function originOf(auth: ResolvedGlobus, env: Environment): RefreshTokenOrigin {
-  const { refreshToken, refreshTokenFrom, refreshTokenFile, oauthClientSecret } = auth;
-  return new RefreshTokenOrigin(
-    {
-      refreshTokenFrom,
-      ...(refreshToken !== undefined && { refreshToken }),
-      ...(refreshTokenFile !== undefined && { refreshTokenFile }),
-      useStore: oauthClientSecret === undefined,
-    },
-    storeOf(auth, env),
-  );
-}
-
 /**
  * Buys an access token, as every client does. Throws `AuthenticationError` where that cannot be done. A call that waits keeps
  * the process alive.
@@ -67,15 +47,15 @@ async function askAll(options: SignedInOptions): Promise<SignedIn> {
   });
   const source = openTokenSource({ auth, diagnostics, requestTimeoutMs, env });
   const { expiresAt } = await source.token().finally(() => source.close());
-  const found = await originOf(auth, env).find(() => false);
   const store = storeOf(auth, env);
+  const found = await new RefreshTokenOrigin(auth, store).find(() => false);
   return {
     store: store.directory && store.path,
     place: found?.configured.place ?? 'client',
     isReplaced: found !== null && found.place !== found.configured.place,
     scopes: scope.split(' ').filter((one) => one !== ''),
     expiresAt,
-    person: found === null ? clientOf(auth) : await personOf(found.value, options),
+    person: found === null ? clientOf(auth) : await personOf(found.value, store, options),
   };
 }
 
@@ -87,19 +67,17 @@ const clientOf = ({ oauthClientId }: ResolvedGlobus): Userinfo => ({
 });
 
 /** By the store's other row: its token has the scope `openid`. A refresh token from elsewhere may be somebody else's. */
-async function personOf(refreshToken: string, options: SignedInOptions): Promise<Userinfo | null> {
-  const { auth, requestTimeoutMs: timeoutMs, env } = options;
-  const store = storeOf(auth, env);
+async function personOf(
+  refreshToken: string,
+  store: TokenStore,
+  options: SignedInOptions,
+): Promise<Userinfo | null> {
   if (store.directory === null) return null;
   const read = (name: string): Promise<StoredTokens | null> => store.read(name).catch(() => null);
   const own = await read(eventService);
   if (own === null || own.refresh_token !== refreshToken) return null;
-  const subject = own.identity_id;
-  const stored: Userinfo | null =
-    subject === null ? null : { subject, username: null, identityProvider: null };
   const openid = await read(authService);
-  if (openid === null) return stored;
-  const token = await openidToken(openid, store, options).catch(() => null);
-  const known = token === null ? null : await askWhoHolds(auth.issuer, token, { env, timeoutMs });
-  return known ?? stored;
+  const known = openid && (await askOwner(openid, store, options));
+  if (known !== null || own.identity_id === null) return known;
+  return { subject: own.identity_id, username: null, identityProvider: null };
 }

@@ -30,7 +30,8 @@ export async function readKey(store: TokenStore, owner: KeyOwner): Promise<Store
   const key = shared === null || !owner.isOwn(shared) ? null : keyIn(shared);
   if (key !== null && isOfVersion(key, owner)) return key;
   const own = await store.readKeyRow(nameOf(owner));
-  return own === null ? null : keyIn(own);
+  const ownKey = own === null ? null : keyIn(own);
+  return ownKey !== null && isOfVersion(ownKey, owner) ? ownKey : null;
 }
 
 /**

@@ -164,7 +164,7 @@ async function mayWrite(path: string): Promise<boolean> {
   }
 }
 
-/** Loaded when the store is first read: who has DIASPORA_REFRESH never needs it. */
+/** Loaded when the store is first read: not everybody needs it. */
 async function openDatabase(path: string): Promise<Database> {
   const { default: sqlite } = await import('node-sqlite3-wasm');
   return new sqlite.Database(path);

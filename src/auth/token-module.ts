@@ -51,7 +51,9 @@ export class TokenModule {
     }
     const token = readToken(answer, Date.now());
     if (token === null) {
-      throw this.#failure('must answer a token, or { value, expiresAt } with milliseconds');
+      throw this.#failure(
+        'must answer a token, or { value, expiresAt } with milliseconds that are still to come; a token has letters, digits and -._~+/= alone',
+      );
     }
     return token;
   }
@@ -70,14 +72,15 @@ export class TokenModule {
   }
 }
 
+/** As a bearer token is made of (RFC 6750 section 2.1): a broker reads no other. */
+const bearerToken = /^[\w.~+/-]+=*$/;
+
 function readToken(answer: unknown, now: number): AccessToken | null {
-  if (typeof answer === 'string' && answer !== '') {
-    return { value: answer, expiresAt: now + assumedLifeMs };
-  }
-  if (typeof answer !== 'object' || answer === null) return null;
-  const value = 'value' in answer ? answer.value : undefined;
-  const expiresAt = 'expiresAt' in answer ? answer.expiresAt : undefined;
-  if (typeof value !== 'string' || value === '') return null;
+  const { value: given, expiresAt }: { value?: unknown; expiresAt?: unknown } =
+    typeof answer === 'string' ? { value: answer } : Object(answer);
+  // What is read from a file ends with a line's end.
+  const value = typeof given === 'string' ? given.trim() : '';
+  if (!bearerToken.test(value)) return null;
   if (expiresAt === undefined) return { value, expiresAt: now + assumedLifeMs };
   return typeof expiresAt === 'number' && expiresAt > now ? { value, expiresAt } : null;
 }

@@ -14,7 +14,7 @@ import { RefreshTokenOrigin } from './refresh-token-origin.ts';
 import type { AccessToken } from './renewing-token.ts';
 import { TokenEndpoint } from './token-endpoint.ts';
 import { TokenModule } from './token-module.ts';
-import { TokenStore } from './token-store.ts';
+import { storeOf } from './token-store.ts';
 import { waitedFor } from './waited-for.ts';
 
 export type { AccessToken };
@@ -112,8 +112,7 @@ class GlobusTokenSource implements TokenSource {
     requireSecureIssuer(auth.issuer);
     const { issuer, oauthClientId, oauthClientSecret, refreshToken, refreshTokenFile } = auth;
     const env = options.env ?? process.env;
-    const isService = oauthClientSecret !== undefined;
-    const store = new TokenStore({ issuer, oauthClientId, isService, env });
+    const store = storeOf(auth, env);
     this.#diagnostics = diagnostics;
     this.#key = identityKey([
       issuer,
@@ -125,9 +124,13 @@ class GlobusTokenSource implements TokenSource {
       store.namespace,
     ]);
     this.#acquired = acquireIdentity(this.#key, {
-      makeOrigin: () => makeOrigin(auth, store),
+      makeOrigin: () => new RefreshTokenOrigin(auth, store),
       makeIdentity: (origin) =>
-        new GlobusIdentity(makeEndpoint(auth, options, env), origin, isService),
+        new GlobusIdentity(
+          makeEndpoint(auth, options, env),
+          origin,
+          oauthClientSecret !== undefined,
+        ),
     });
     this.#acquired.identity.listen(diagnostics);
   }
@@ -169,19 +172,4 @@ function makeEndpoint(
     ...(oauthClientSecret !== undefined && { oauthClientSecret }),
     ...(requestTimeoutMs !== undefined && { requestTimeoutMs }),
   });
-}
-
-function makeOrigin(
-  { refreshToken, refreshTokenFrom, refreshTokenFile, oauthClientSecret }: GlobusAuth,
-  store: TokenStore,
-): RefreshTokenOrigin {
-  return new RefreshTokenOrigin(
-    {
-      refreshTokenFrom: refreshTokenFrom ?? 'option',
-      ...(refreshToken !== undefined && { refreshToken }),
-      ...(refreshTokenFile !== undefined && { refreshTokenFile }),
-      useStore: oauthClientSecret === undefined,
-    },
-    store,
-  );
 }

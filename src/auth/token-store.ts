@@ -1,11 +1,11 @@
 /** The token store that the Python SDK keeps too: `~/.diaspora/storage.db`, tables as globus_sdk's SQLiteTokenStorage makes them. */
 import { createHash } from 'node:crypto';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Database } from 'node-sqlite3-wasm';
 import { ConfigurationError } from '../errors.ts';
-import type { Environment } from '../options.ts';
-import { defaultIssuer, eventService } from './globus-service.ts';
+import { defaultIssuer, type Environment } from '../options.ts';
+import { eventService } from './globus-service.ts';
 import { hasTokenTable, readDatabase, writeDatabase } from './token-database.ts';
 import { readRow, type StoredTokens, writeRow } from './token-row.ts';
 
@@ -20,6 +20,21 @@ export interface TokenStoreOptions {
   /** Default `process.env`. */
   readonly env?: Environment;
 }
+
+/** The store of whoever signs in so: a confidential client's secret tells that it is one. */
+export function storeOf(
+  { issuer, oauthClientId, oauthClientSecret }: StoreOwner,
+  env: Environment,
+): TokenStore {
+  return new TokenStore({ issuer, oauthClientId, isService: oauthClientSecret !== undefined, env });
+}
+
+interface StoreOwner extends Pick<TokenStoreOptions, 'issuer' | 'oauthClientId'> {
+  readonly oauthClientSecret?: string | undefined;
+}
+
+/** Makes another row of the present one, or of none; null leaves it as it is. */
+type Change = (row: StoredTokens | null) => StoredTokens | null;
 
 /** Reads and writes the store. SQLite is loaded at the first access, not before. */
 export class TokenStore {
@@ -73,11 +88,13 @@ export class TokenStore {
   }
 
   /**
-   * Replaces the event service's row by what `change` makes of it, in one step, and answers whether
-   * it did: null leaves it as it is.
+   * Replaces a resource server's row, the event service's by default, by what `change` makes of it, in one step, and answers
+   * whether it did: null leaves it as it is.
    */
-  async update(change: (row: StoredTokens | null) => StoredTokens | null): Promise<boolean> {
-    return writeDatabase(this.path, (database) => updateRow(database, this.#namespace, change));
+  async update(change: Change, resourceServer: string = eventService): Promise<boolean> {
+    return writeDatabase(this.path, (database) =>
+      updateRow(database, this.#namespace, change, resourceServer),
+    );
   }
 
   /** What replaced a refresh token that was not the store's own, and replaced that one in turn; null where nothing did. */
@@ -85,15 +102,24 @@ export class TokenStore {
     return this.#read(namespaceOfReplacement(refreshToken), eventService);
   }
 
-  /** As `update`, for the row of what replaced a refresh token that is not the store's own. */
-  async updateReplacement(
-    refreshToken: string,
-    change: (row: StoredTokens | null) => StoredTokens | null,
-  ): Promise<boolean> {
+  /**
+   * As `update`, for the row of what replaced a refresh token that was found elsewhere. Where the event service's row holds the
+   * token that is replaced as well, it is changed with it: its owner would be signed out otherwise.
+   */
+  async updateReplacement(refreshToken: string, change: Change): Promise<boolean> {
     return writeDatabase(this.path, (database) => {
+      const marker = this.#markerOf(refreshToken);
+      const namespace = namespaceOfReplacement(refreshToken);
+      const replaced = get(database, namespace, eventService)?.refresh_token ?? refreshToken;
       // Before the row is there, under the lock: who sees it waits for the row, and never sends the dead token.
-      writeFileSync(this.#markerOf(refreshToken), '', { mode: 0o600 });
-      return updateRow(database, namespaceOfReplacement(refreshToken), change);
+      writeFileSync(marker, '', { mode: 0o600, flag: 'a' });
+      if (!updateRow(database, namespace, change)) return false;
+      const replacement = get(database, namespace, eventService)?.refresh_token ?? '';
+      writeFileSync(marker, digestOf(replacement));
+      updateRow(database, this.#namespace, (own) =>
+        own?.refresh_token === replaced ? change(own) : null,
+      );
+      return true;
     });
   }
 
@@ -116,10 +142,7 @@ export class TokenStore {
   }
 
   /** As `update`, for a row of `readKeyRow`. */
-  async updateKeyRow(
-    name: string,
-    change: (row: StoredTokens | null) => StoredTokens | null,
-  ): Promise<boolean> {
+  async updateKeyRow(name: string, change: Change): Promise<boolean> {
     return writeDatabase(this.path, (database) =>
       updateRow(database, this.#namespaceOfKey(name), change),
     );
@@ -140,6 +163,13 @@ export class TokenStore {
   /** Whether a replacement was kept for this refresh token, by any process. Loads no SQLite. */
   isReplaced(refreshToken: string): boolean {
     return this.directory !== null && existsSync(this.#markerOf(refreshToken));
+  }
+
+  /** Whether `token` is this refresh token, or what replaced it last. Loads no SQLite. */
+  standsFor(refreshToken: string, token: string | null): boolean {
+    if (token === refreshToken) return true;
+    if (token === null || !this.isReplaced(refreshToken)) return false;
+    return readFileSync(this.#markerOf(refreshToken), 'latin1') === digestOf(token);
   }
 
   async #read(namespace: string, resourceServer: string): Promise<StoredTokens | null> {
@@ -207,9 +237,10 @@ function put(database: Database, namespace: string, row: StoredTokens): void {
 function updateRow(
   database: Database,
   namespace: string,
-  change: (row: StoredTokens | null) => StoredTokens | null,
+  change: Change,
+  resourceServer: string = eventService,
 ): boolean {
-  const row = change(get(database, namespace, eventService));
+  const row = change(get(database, namespace, resourceServer));
   if (row === null) return false;
   put(database, namespace, row);
   return true;

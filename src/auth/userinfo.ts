@@ -1,7 +1,9 @@
 /** Asks Globus Auth who a token belongs to. */
+import { AuthenticationError } from '../errors.ts';
 import type { Environment } from '../options.ts';
 import { userinfoPath } from './globus-service.ts';
-import { sendRequest } from './https-request.ts';
+import { UnansweredRequest } from './https-request.ts';
+import { sendRepeatedly } from './repeated-request.ts';
 import { waitedFor } from './waited-for.ts';
 
 /** An answer has some hundred bytes. */
@@ -22,7 +24,11 @@ interface AskOptions {
   readonly timeoutMs: number;
 }
 
-/** Subject of an access token with the scope `openid`; null where Globus Auth does not say, for whatever reason. */
+/**
+ * Subject of an access token with the scope `openid`; null where Globus Auth does not tell it for this token. Throws
+ * `AuthenticationError` with code `TOKEN_ENDPOINT_UNAVAILABLE` where Globus Auth cannot be asked: nobody knows then. A call that waits
+ * keeps the process alive.
+ */
 export async function askUserinfo(
   issuer: string,
   accessToken: string,
@@ -38,22 +44,38 @@ export async function askWhoHolds(
   accessToken: string,
   { env, timeoutMs }: AskOptions,
 ): Promise<Userinfo | null> {
+  const request = {
+    method: 'GET',
+    url: new URL(userinfoPath, issuer),
+    headers: { authorization: `Bearer ${accessToken}`, accept: 'application/json' },
+    timeoutMs,
+    answerMaxBytes,
+    env,
+  } as const;
+  const answer = await waitedFor(sendRepeatedly(request, { repeatable: true })).catch(
+    (error: unknown) => {
+      throw error instanceof UnansweredRequest ? untold(issuer, error.message) : error;
+    },
+  );
+  if (answer.status === 401 || answer.status === 403) return null;
+  if (answer.status !== 200) throw untold(issuer, `HTTP ${answer.status}`);
+  return readClaims(readJson(answer.body, issuer));
+}
+
+function readJson(body: string, issuer: string): unknown {
   try {
-    const { status, body } = await waitedFor(
-      sendRequest({
-        method: 'GET',
-        url: new URL(userinfoPath, issuer),
-        headers: { authorization: `Bearer ${accessToken}`, accept: 'application/json' },
-        timeoutMs,
-        answerMaxBytes,
-        env,
-      }),
-    );
-    return status === 200 ? readClaims(JSON.parse(body)) : null;
+    return JSON.parse(body);
   } catch {
-    return null;
+    throw untold(issuer, 'an answer without JSON');
   }
 }
+
+const untold = (issuer: string, reason: string): AuthenticationError =>
+  new AuthenticationError(
+    'TOKEN_ENDPOINT_UNAVAILABLE',
+    `Globus Auth at ${issuer} was asked who is signed in, and cannot say so now: ${reason}.`,
+    true,
+  );
 
 function readClaims(claims: unknown): Userinfo | null {
   const text = (name: string): string | null => {

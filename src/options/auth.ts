@@ -17,8 +17,10 @@ import { moduleUrl } from './module-url.ts';
 import { requireSecureIssuer, requireSecureUrl, withoutSlash } from './secure-url.ts';
 import type { Environment } from './types.ts';
 
-/** The native app that Globus Auth knows the event service's tools by. */
-const nativeAppClientId = 'c5d4fab4-7f0d-422e-b0c8-5c74329b52fe';
+export const defaultIssuer = 'https://auth.globus.org';
+
+/** The native app that Globus Auth knows the event service's tools by: a public client, no secret. */
+export const nativeAppClientId = 'c5d4fab4-7f0d-422e-b0c8-5c74329b52fe';
 
 /** Where the Python SDK finds the service, by its `DIASPORA_SDK_ENVIRONMENT`. */
 const localService = 'http://localhost:8000';
@@ -50,9 +52,7 @@ export function resolveAuth(
 }
 
 function resolveGlobus(given: GlobusOptions, env: Environment): ResolvedGlobus {
-  const issuer = withoutSlash(
-    given.issuer ?? nonEmpty(env['DIASPORA_ISSUER']) ?? 'https://auth.globus.org',
-  );
+  const issuer = withoutSlash(given.issuer ?? nonEmpty(env['DIASPORA_ISSUER']) ?? defaultIssuer);
   requireSecureIssuer(issuer);
   // Either option says whose token it is: the environment's may be somebody else's.
   const isGiven = given.refreshToken !== undefined || given.refreshTokenFile !== undefined;

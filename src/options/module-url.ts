@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ConfigurationError } from '../errors.ts';
+import { ConfigurationError, systemErrorCode } from '../errors.ts';
 import { looksLikePath } from './refusal.ts';
 
 /** URL of a module named by path, file URL or package name, as seen from the working directory. Throws `ConfigurationError`. */
@@ -12,7 +12,15 @@ export function moduleUrl(option: string, specifier: string): string {
   try {
     const require = createRequire(join(process.cwd(), 'noop.js'));
     return pathToFileURL(require.resolve(isPath ? resolve(specifier) : specifier)).href;
-  } catch {
+  } catch (error) {
+    // A package that is there: Node resolves for `import` only from the importing module's own place.
+    if (systemErrorCode(error) === 'ERR_PACKAGE_PATH_NOT_EXPORTED') {
+      throw new ConfigurationError(
+        `Option "${option}": ${JSON.stringify(specifier)} cannot be named by its package, which exports nothing by that name to require(): name its file by path, such as "./node_modules/…".`,
+        option,
+        { cause: error },
+      );
+    }
     // A token may stand where the module that makes one belongs.
     const hidden = option === 'auth.module' && !looksLikePath(specifier);
     const name = hidden ? 'of the given name' : JSON.stringify(specifier);

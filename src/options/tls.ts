@@ -48,8 +48,20 @@ interface KeyMaterial {
 
 /** Once here, instead of at each connection, whichever client makes it. Without certificate and key there is nothing that Node would refuse. */
 function requireUsable(material: KeyMaterial): void {
-  const { cert, key, pfx } = material;
-  if (cert === undefined && key === undefined && pfx === undefined) return;
+  const { cert, key, pfx, passphrase } = material;
+  if (cert === undefined && key === undefined && pfx === undefined) {
+    if (passphrase === undefined) return;
+    throw new ConfigurationError(
+      'tls.passphrase needs tls.key or tls.pfx beside it.',
+      'tls.passphrase',
+    );
+  }
+  if (pfx !== undefined && (cert !== undefined || key !== undefined)) {
+    throw new ConfigurationError(
+      'tls.pfx holds certificate and key: leave out tls.cert and tls.key, or tls.pfx.',
+      'tls.pfx',
+    );
+  }
   if ((cert === undefined) !== (key === undefined)) {
     const [set, missing] = cert === undefined ? ['tls.key', 'tls.cert'] : ['tls.cert', 'tls.key'];
     throw new ConfigurationError(`${set} needs ${missing} beside it.`, missing);

@@ -62,7 +62,15 @@ function secretComments(connection: ClientConnection): string[] {
     return [`It holds ${what}: keep it to yourself.`];
   }
   const names = inFile.map(({ variable }) => variable).join(', ');
-  return names === '' ? [] : [`It reads from the environment: ${names} (Kafka 3.5 or newer).`];
+  if (names === '') return [];
+  const { signIn } = connection;
+  return [
+    `It reads from the environment: ${names} (Kafka 3.5 or newer).`,
+    // Java puts the value in before it reads the line: tokens have neither.
+    ...(signIn.type === 'scram' && signIn.password.value === null
+      ? [`In ${signIn.password.variable}, put a backslash before each " and \\.`]
+      : []),
+  ];
 }
 
 function librariesOf(signIn: ClientSignIn): string[] {

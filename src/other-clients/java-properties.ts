@@ -1,6 +1,6 @@
 /** Connection properties for Kafka's Java clients: the file that is written for them. */
 import { join, resolve } from 'node:path';
-import { defaultIssuer, nativeAppClientId } from '../auth/globus-service.ts';
+import { defaultIssuer, nativeAppClientId } from '../options.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { firstLine, javaClientText } from './java-client.ts';
 import { fileNameOf, requireDirectory, writeSecretFile } from './secret-file.ts';

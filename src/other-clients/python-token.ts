@@ -35,7 +35,7 @@ function globusToken(signIn: ClientSignIn & { type: 'globus' }): PythonPart {
   const form =
     refreshToken === null
       ? `"grant_type": "client_credentials", "scope": ${pythonText(eventServiceScope)}`
-      : `"grant_type": "refresh_token", "refresh_token": ${pythonSecret(refreshToken)}`;
+      : `"grant_type": "refresh_token", "refresh_token": _refresh_token`;
   // A public client names itself in the form, a confidential one in the header (RFC 6749 section 2.3.1).
   const isPublic = oauthClientSecret === null;
   const fields = isPublic ? `${form}, "client_id": ${pythonText(oauthClientId)}` : form;
@@ -52,11 +52,11 @@ function globusToken(signIn: ClientSignIn & { type: 'globus' }): PythonPart {
       ...(oauthClientSecret?.value === null || refreshToken?.value === null ? ['os'] : []),
     ],
     source: `_held = ("", 0.0)
-
+${refreshToken === null ? '' : refreshTokenVariable(refreshToken)}
 
 def access_token():
     """A Globus access token and its end; asked for anew when little of its life is left."""
-    global _held
+    global _held${refreshToken === null ? '' : ', _refresh_token'}
     if time.time() > _held[1] - 60:
         form = {${fields}}
         request = urllib.request.Request(
@@ -67,10 +67,16 @@ def access_token():
         with urllib.request.urlopen(request, timeout=30) as reply:
             answer = json.load(reply)
         _held = (answer["access_token"], time.time() + answer["expires_in"])
-    return _held
+${refreshToken === null ? '' : '        _refresh_token = answer.get("refresh_token") or _refresh_token\n'}    return _held
 `,
   };
 }
+
+const refreshTokenVariable = (refreshToken: Secret): string =>
+  `# Globus Auth may replace it, and end the one before: the new one is held by this program alone.
+# Where it is refused at the next start, get another one: npx diaspora-logger request-token
+_refresh_token = ${pythonSecret(refreshToken)}
+`;
 
 /** SigV4, by https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html. */
 function signedToken(signIn: ClientSignIn & { type: 'aws-iam' }): PythonPart {

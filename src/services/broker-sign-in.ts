@@ -5,7 +5,7 @@ import { type AccessToken, openTokenSource, type TokenSource } from '../auth/tok
 import type { Diagnostics } from '../diagnostics.ts';
 import { AuthenticationError, ServiceError } from '../errors.ts';
 import { parseBrokers, type ResolvedConnection, type ResolvedDiaspora } from '../options.ts';
-import type { AccessKey, ScramKey, ServiceKey } from './service-key.ts';
+import type { ServiceKey } from './service-key.ts';
 import { openServiceKeySource } from './service-key-source.ts';
 
 /** User name and password. */
@@ -86,6 +86,9 @@ function byToken(source: TokenSource, remedy: string): Pick<BrokerAccess, 'signI
 const keyRemedy =
   'The service key may be so new that the brokers do not know it yet, or a newer one may have been made elsewhere.';
 
+/** Brokers are taken for being elsewhere after so many attempts that none answered. */
+const attemptsUnanswered = 3;
+
 function byServiceKey(
   auth: ResolvedDiaspora,
   bootstrapBrokers: ResolvedConnection['bootstrapBrokers'],
@@ -104,11 +107,14 @@ function byServiceKey(
   };
   /** What was shown to brokers last: a refusal that comes late is that of an earlier key. */
   let shown: { readonly secret: string; readonly key: ServiceKey } | null = null;
+  /** How often brokers were asked for in a row without a sign-in to one, which is what follows where one answers. */
+  let inVain = 0;
   const refuse = (secret: string): void => {
     if (shown?.secret === secret) keys.refused(shown.key);
   };
   const tokens = new RenewingToken(async () => {
-    const present = await accessKeyOf(key());
+    const present = await key();
+    if (present.version !== 'v3') throw otherVersion();
     const { accessKey: accessKeyId, secretKey: secretAccessKey } = present;
     const token = signMskToken({ region, accessKeyId, secretAccessKey });
     shown = { secret: token.value, key: present };
@@ -118,7 +124,10 @@ function byServiceKey(
     apiVersion === 'v3'
       ? {
           mechanism: 'OAUTHBEARER',
-          token: () => tokens.token(),
+          token: () => {
+            inVain = 0;
+            return tokens.token();
+          },
           refused: (value) => {
             refuse(value);
             tokens.refused(value);
@@ -128,7 +137,9 @@ function byServiceKey(
       : {
           mechanism: 'SCRAM-SHA-512',
           account: async () => {
-            const present = await scramKeyOf(key());
+            inVain = 0;
+            const present = await key();
+            if (present.version !== 'v1') throw otherVersion();
             const { username, secretKey: password } = present;
             shown = { secret: password, key: present };
             return { username, password };
@@ -142,6 +153,8 @@ function byServiceKey(
     async bootstrapBrokers() {
       if (bootstrapBrokers.length > 0) return bootstrapBrokers;
       const { endpoint } = await key();
+      inVain += 1;
+      if (endpoint && inVain > attemptsUnanswered) keys.unreachable();
       const named = parseBrokers(endpoint ?? '');
       if (named.length > 0) return named;
       const message =
@@ -156,22 +169,5 @@ function byServiceKey(
   };
 }
 
-async function accessKeyOf(asked: Promise<ServiceKey>): Promise<AccessKey> {
-  const key = await asked;
-  if (key.version === 'v3') return key;
-  throw otherVersion(key);
-}
-
-async function scramKeyOf(asked: Promise<ServiceKey>): Promise<ScramKey> {
-  const key = await asked;
-  if (key.version === 'v1') return key;
-  throw otherVersion(key);
-}
-
-function otherVersion({ version }: ServiceKey): AuthenticationError {
-  return new AuthenticationError(
-    'SERVICE_REFUSED',
-    `The service key is one of ${version}: set auth.apiVersion to it.`,
-    false,
-  );
-}
+/** The source hands out keys of the version that `auth` asks for. */
+const otherVersion = (): Error => new Error('The service key is one of another version.');

@@ -1,5 +1,5 @@
 /** Options of the service client, checked, with defaults and environment filled in. */
-import { ConfigurationError } from '../errors.ts';
+import { ConfigurationError, ServiceError } from '../errors.ts';
 import {
   type DiasporaOptions,
   type Environment,
@@ -61,13 +61,18 @@ export function resolveClient(options: DiasporaClientOptions): ResolvedClient {
       env,
     };
   } catch (error) {
-    throw error instanceof ConfigurationError ? asOption(error) : error;
+    throw inOwnWords(error);
   }
 }
 
-/** Here the options of `auth` stand by themselves. */
-function asOption(error: ConfigurationError): ConfigurationError {
-  if (!error.option?.startsWith('auth.')) return error;
+/** The error as the client says it: here the options of `auth` stand by themselves. */
+export function inOwnWords(error: unknown): unknown {
+  if (!(error instanceof Error) || !error.message.includes('"auth.')) return error;
   const message = error.message.replaceAll('"auth.', '"');
-  return new ConfigurationError(message, error.option.slice('auth.'.length));
+  if (error instanceof ConfigurationError) {
+    return new ConfigurationError(message, error.option?.replace(/^auth\./, ''));
+  }
+  return error instanceof ServiceError
+    ? new ServiceError(error.code, message, error, error)
+    : error;
 }

@@ -5,6 +5,7 @@ import { ConfigurationError, DiasporaError } from '../errors.ts';
 import { claimTopic } from './claim.ts';
 import {
   type DiasporaClientOptions,
+  inOwnWords,
   type ResolvedClient,
   resolveClient,
 } from './client-options.ts';
@@ -104,10 +105,7 @@ export class DiasporaClient implements AsyncDisposable {
 
   /** The present key: cached, stored, or v3's own answer; made where there is none. */
   retrieveKey(): Promise<ServiceKey> {
-    return this.#run(async () => {
-      this.#key ??= await this.#session.keys.present();
-      return this.#key;
-    });
+    return this.#run(() => this.#presentKey());
   }
 
   /** The stored key's secret; null where none is stored. Asks nothing of the service. */
@@ -141,9 +139,9 @@ export class DiasporaClient implements AsyncDisposable {
   /** What another Kafka client needs. The key is made where there is none. */
   connectionDetails(): Promise<ConnectionDetails> {
     return this.#run(async () => {
-      this.#key ??= await this.#session.keys.present();
+      const key = await this.#presentKey();
       const subject = await this.#subject();
-      return detailsOf(this.#key, {
+      return detailsOf(key, {
         subject,
         namespace: namespaceOf(subject),
         region: this.#options.auth.region,
@@ -179,9 +177,19 @@ export class DiasporaClient implements AsyncDisposable {
     return subject;
   }
 
+  async #presentKey(): Promise<ServiceKey> {
+    if (this.#key !== null) return this.#key;
+    const key = await this.#session.keys.present();
+    // One that was made or put meanwhile is the newer one.
+    this.#key ??= key;
+    return this.#key;
+  }
+
   async #run<T>(action: () => Promise<T>): Promise<T> {
     if (this.#session.isClosed) throw new DiasporaError('CLOSED', 'The client is closed.');
-    return waitedFor(action());
+    return waitedFor(action()).catch((error: unknown) => {
+      throw inOwnWords(error);
+    });
   }
 }
 

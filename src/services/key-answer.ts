@@ -25,7 +25,7 @@ function secretIn(body: DoneAnswer['body'], name: string): string {
   if (isKeyText(value)) return value;
   throw new ServiceError(
     'SERVICE_ANSWER_UNUSABLE',
-    `The Diaspora service answered without ${name}: is it of another version (apiVersion)?`,
+    `The Diaspora service answered without ${name}: is it of another version (option "auth.apiVersion")?`,
     { status: 200, retriable: false },
   );
 }

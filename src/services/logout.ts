@@ -48,7 +48,7 @@ export async function logOut(
     action().catch((error: unknown) => void failures.push(error));
 
   const shared = await readStore(store, () => store.read(eventService));
-  const rows: readonly StoredTokens[] = isOfStore(auth, shared)
+  const rows: readonly StoredTokens[] = isOfStore(auth, store, shared)
     ? ((await readStore(store, () => store.readAll())) ?? [])
     : [];
   for (const row of rows) {

@@ -1,7 +1,7 @@
 /** What the Diaspora service answers: read once, here, and trusted from then on. */
 import type { HttpsAnswer } from '../auth/https-request.ts';
 import { passingStatuses } from '../auth/token-failure.ts';
-import { shownWords } from './shown-words.ts';
+import { shownWords } from '../shown-words.ts';
 
 export type ServiceAnswer =
   | { readonly kind: 'done'; readonly done: DoneAnswer }

@@ -3,7 +3,7 @@ import { backOff } from '../back-off.ts';
 import { Diagnostics } from '../diagnostics.ts';
 import { AuthenticationError, ConfigurationError, ServiceError } from '../errors.ts';
 import type { Environment, ResolvedDiaspora } from '../options.ts';
-import type { ServiceKey } from './service-key.ts';
+import { isSameKey, type ServiceKey } from './service-key.ts';
 import { ServiceSession } from './service-session.ts';
 
 export interface ServiceKeySourceOptions {
@@ -26,6 +26,8 @@ export interface ServiceKeySource {
   key(): Promise<ServiceKey>;
   /** Says that a broker refused a key, by default the present one: the next `key()` looks for another. */
   refused(key?: ServiceKey): void;
+  /** Says that nobody answers at the present key's endpoint: v3's service is asked meanwhile whether it names another by now. */
+  unreachable(): void;
   /** Calls of `key()` fail from now on. */
   close(): void;
 }
@@ -46,6 +48,9 @@ const refusalPauseMs = 30_000;
 
 /** Nor is it asked more often than this for another key than one that brokers refuse, in milliseconds. */
 const askAgainMs = 10_000;
+
+/** Nor, in milliseconds, for another endpoint than one where nobody answers: brokers that are down are no matter of the service. */
+const askEndpointMs = 60_000;
 
 /** Brokers may refuse a new key for so long, in milliseconds, before that is spoken of. */
 const activationMs = 60_000;
@@ -70,6 +75,7 @@ class SessionKeySource implements ServiceKeySource {
   #pause: { readonly until: number; readonly error: Error } | null = null;
   #failures = 0;
   #askedAgainAt = Number.NEGATIVE_INFINITY;
+  #askedEndpointAt = Number.NEGATIVE_INFINITY;
 
   constructor(session: ServiceSession, diagnostics: Diagnostics) {
     this.#session = session;
@@ -90,7 +96,29 @@ class SessionKeySource implements ServiceKeySource {
   refused(key?: ServiceKey): void {
     if (this.#held === null) return;
     // A refusal that comes late is that of a key that was replaced meanwhile.
-    if (key === undefined || isSame(key, this.#held.key)) this.#held.isRefused = true;
+    if (key === undefined || isSameKey(key, this.#held.key)) this.#held.isRefused = true;
+  }
+
+  unreachable(): void {
+    const held = this.#held;
+    if (held === null || performance.now() - this.#askedEndpointAt < askEndpointMs) return;
+    this.#askedEndpointAt = performance.now();
+    const { key } = held;
+    const since =
+      key.version === 'v3' && key.createdAt !== null ? `, made at ${key.createdAt}` : '';
+    this.#diagnostics.emit(
+      'BROKER_UNREACHABLE',
+      `Nobody answers at ${key.endpoint}: the stored service key${since}, has the brokers there. If they have moved, run "npx diaspora-logger keys create", which ends earlier keys, or "npx diaspora-logger keys put" with the new --endpoint; or set DIASPORA_BOOTSTRAP.`,
+      { apiVersion: key.version },
+    );
+    if (key.version === 'v1') return;
+    // Nobody waits for it: the service may be out of reach as well, and the brokers are tried again meanwhile.
+    this.#session.keys.ask(key).then(
+      (present) => {
+        if (this.#held === held) this.#hold(present);
+      },
+      () => {},
+    );
   }
 
   close(): void {
@@ -141,12 +169,12 @@ class SessionKeySource implements ServiceKeySource {
     const { keys } = this.#session;
     try {
       const stored = await keys.stored();
-      if (stored !== null && !isSame(stored, refused)) return stored;
+      if (stored !== null && !isSameKey(stored, refused)) return stored;
       if (refused.version === 'v1') return null;
       if (performance.now() - this.#askedAgainAt < askAgainMs) return null;
       this.#askedAgainAt = performance.now();
-      const present = await keys.ask();
-      return isSame(present, refused) ? null : present;
+      const present = await keys.ask(stored);
+      return isSameKey(present, refused) ? null : present;
     } catch (thrown) {
       this.#sayFailed(asFailure(thrown));
       return null;
@@ -205,8 +233,3 @@ function ageOf(key: ServiceKey): number {
     key.version === 'v3' && key.createdAt !== null ? Date.parse(key.createdAt) : Number.NaN;
   return Number.isNaN(madeAt) ? Number.POSITIVE_INFINITY : Date.now() - madeAt;
 }
-
-const isSame = (one: ServiceKey, other: ServiceKey): boolean =>
-  one.secretKey === other.secretKey &&
-  (one.version === 'v3' ? one.accessKey : one.username) ===
-    (other.version === 'v3' ? other.accessKey : other.username);

@@ -31,3 +31,9 @@ export interface ScramKey {
 }
 
 export type ServiceKey = AccessKey | ScramKey;
+
+/** Whether brokers are shown the same. */
+export const isSameKey = (one: ServiceKey, other: ServiceKey): boolean =>
+  one.secretKey === other.secretKey &&
+  (one.version === 'v3' ? one.accessKey : one.username) ===
+    (other.version === 'v3' ? other.accessKey : other.username);

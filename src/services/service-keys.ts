@@ -5,16 +5,15 @@ import type { TokenStore } from '../auth/token-store.ts';
 import { AuthenticationError, ConfigurationError } from '../errors.ts';
 import type { ResolvedDiaspora } from '../options.ts';
 import { keyIn } from './key-answer.ts';
-import { whileMakingKeys } from './key-lock.ts';
+import { type KeyLockOptions, whileMakingKeys } from './key-lock.ts';
 import { readStore } from './read-store.ts';
-import type { ServiceKey } from './service-key.ts';
+import { isSameKey, type ServiceKey } from './service-key.ts';
 import type { ServiceRequests } from './service-requests.ts';
 import { isRowOf, unknownSubject } from './subject.ts';
 
-export interface ServiceKeysOptions {
+export interface ServiceKeysOptions extends KeyLockOptions {
   readonly auth: ResolvedDiaspora;
   readonly requests: ServiceRequests;
-  readonly store: TokenStore;
   /** Null where it is not known. */
   readonly subject: () => Promise<string | null>;
 }
@@ -30,8 +29,14 @@ export class ServiceKeys {
   /** The stored key; null for none. Asks nothing of the service. */
   async stored(): Promise<ServiceKey | null> {
     const { store } = this.#options;
-    const subject = await this.#options.subject();
+    // Of most rows it is known without it: a stored key serves while Globus Auth cannot be asked.
+    let failure: unknown = null;
+    const subject = await this.#options.subject().catch((error: unknown) => {
+      failure = error;
+      return null;
+    });
     const key = await readStore(store, () => readKey(store, this.#owner(subject)));
+    if (key === null && failure !== null) throw failure;
     if (key === null) return null;
     const { secretKey, accessKey, endpoint, createdAt } = key;
     if (accessKey !== null) {
@@ -44,7 +49,7 @@ export class ServiceKeys {
         fresh: false,
       };
     }
-    if (subject === null) throw unknownSubject(this.#options.auth);
+    if (subject === null) throw failure ?? unknownSubject(this.#options.auth);
     return { version: 'v1', username: subject, secretKey, endpoint, fresh: false };
   }
 
@@ -52,23 +57,33 @@ export class ServiceKeys {
   async present(): Promise<ServiceKey> {
     const stored = await this.stored();
     if (stored !== null) return stored;
-    if (this.#options.auth.apiVersion === 'v3') return this.ask();
+    if (this.#options.auth.apiVersion === 'v3') return this.ask(null);
     return this.#makeScramKey({ unlessStored: true });
   }
 
-  /** v3's present key, of the service: no other ends by that, and a new one is made only where there is none. */
-  async ask(): Promise<ServiceKey> {
+  /**
+   * v3's present key, of the service: no other ends by that, and a new one is made only where there is none. `seen` is what
+   * was stored before; where that is another one by the time of the answer, it is the newer one, and stays.
+   */
+  async ask(seen: ServiceKey | null): Promise<ServiceKey> {
     const subject = await this.#requireSubject();
     const purpose = 'to give the access key';
-    return this.#keep(subject, await this.#send('POST', '/api/v3/key', purpose, subject));
+    const key = await this.#send('POST', '/api/v3/key', purpose, subject);
+    const stored = await this.stored();
+    if (stored !== null && !(seen !== null && isSameKey(stored, seen))) {
+      return isSameKey(stored, key) ? key : stored;
+    }
+    // A store that cannot be written costs another request at the next start.
+    return this.#keep(subject, key).catch(() => key);
   }
 
-  /** A new key. Earlier ones end. */
+  /** A new key. Earlier ones end: nothing is asked for where the new one could not be kept, unless there is no place for a store. */
   async create(): Promise<ServiceKey> {
     if (this.#options.auth.apiVersion === 'v1') return this.#makeScramKey({ unlessStored: false });
     const { store } = this.#options;
     const subject = await this.#requireSubject();
-    return whileMakingKeys(store, async () => {
+    if (store.directory !== null) await this.#tryKeeping();
+    return whileMakingKeys(this.#options, async () => {
       await this.#requestEnd(subject);
       const purpose = 'to make an access key';
       const key = await this.#send('POST', '/api/v3/key', purpose, subject);
@@ -79,14 +94,10 @@ export class ServiceKeys {
 
   /** Stores a key that was made elsewhere. */
   async put(key: StoredKey): Promise<ServiceKey> {
-    const { auth, store } = this.#options;
+    const { auth } = this.#options;
     const subject =
       auth.apiVersion === 'v1' ? await this.#requireSubject() : await this.#options.subject();
-    try {
-      await writeKey(store, this.#owner(subject), key);
-    } catch (error) {
-      throw unwritable(store, 'The key could not be kept', error);
-    }
+    await this.#write(subject, key);
     const stored = await this.stored();
     if (stored === null)
       throw new Error('The token store has forgotten the key that was put into it.');
@@ -98,12 +109,9 @@ export class ServiceKeys {
    * only where it can be kept. Without that, each process would end the other's at its start.
    */
   async #makeScramKey({ unlessStored }: { readonly unlessStored: boolean }): Promise<ServiceKey> {
-    const { store } = this.#options;
     const subject = await this.#requireSubject();
-    await store.tryWriting().catch((error: unknown) => {
-      throw unwritable(store, 'No key was made, since it could not be kept', error);
-    });
-    return whileMakingKeys(store, async () => {
+    await this.#tryKeeping();
+    return whileMakingKeys(this.#options, async () => {
       const stored = unlessStored ? await this.stored() : null;
       if (stored !== null) return stored;
       return this.#keep(
@@ -130,18 +138,28 @@ export class ServiceKeys {
     return keyIn(done, this.#options.auth.apiVersion, subject);
   }
 
-  /** A store that cannot be written costs v3 a request at the next start; v1 has tried it before. */
   async #keep(subject: string, key: ServiceKey): Promise<ServiceKey> {
-    const { store } = this.#options;
-    if (store.directory === null) return key;
-    await writeKey(store, this.#owner(subject), storedForm(key)).catch(() => {});
+    if (this.#options.store.directory !== null) await this.#write(subject, storedForm(key));
     return key;
   }
 
+  async #write(subject: string | null, key: StoredKey): Promise<void> {
+    const { store } = this.#options;
+    await writeKey(store, this.#owner(subject), key).catch((error: unknown) => {
+      throw unwritable(store, 'The key could not be kept', error);
+    });
+  }
+
+  async #tryKeeping(): Promise<void> {
+    const { store } = this.#options;
+    await store.tryWriting().catch((error: unknown) => {
+      throw unwritable(store, 'No key was made, since it could not be kept', error);
+    });
+  }
+
   #owner(subject: string | null): KeyOwner {
-    const { auth } = this.#options;
-    const { apiVersion } = auth;
-    return { apiVersion, subject, isOwn: (row) => isRowOf(auth, subject, row) };
+    const { apiVersion } = this.#options.auth;
+    return { apiVersion, subject, isOwn: (row) => isRowOf(this.#options, subject, row) };
   }
 
   async #requireSubject(): Promise<string> {

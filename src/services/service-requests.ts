@@ -112,7 +112,7 @@ export class ServiceRequests {
     if (answer.kind === 'unusable' && !answer.passing) {
       return new ServiceError(
         'SERVICE_ANSWER_UNUSABLE',
-        `What is at ${this.#options.serviceUrl} was asked ${purpose}, and answered ${answer.what}: is this the address of a Diaspora service? It is set by serviceUrl or DIASPORA_SERVICE_URL.`,
+        `What is at ${this.#options.serviceUrl} was asked ${purpose}, and answered ${answer.what}: is this the address of a Diaspora service? It is set by the option "auth.serviceUrl" or DIASPORA_SERVICE_URL.`,
         { status, retriable: false },
       );
     }
@@ -174,7 +174,7 @@ function adviceOn(status: number, words: string): string {
     return ' Sign in again: "npx diaspora-logger request-token --save".';
   }
   if ((status === 404 || status === 405) && /^(not found|method not allowed)$/i.test(words)) {
-    return ' The service does not know this request: is it of another version (apiVersion), or at another path (serviceUrl)?';
+    return ' The service does not know this request: is it of another version (option "auth.apiVersion"), or at another path (option "auth.serviceUrl")?';
   }
   return '';
 }

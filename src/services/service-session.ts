@@ -1,7 +1,8 @@
 /** What a client and a key source of the Diaspora service are made of: tokens, requests, store, subject, keys. */
 import { openTokenSource, type TokenSource } from '../auth/token-source.ts';
-import { TokenStore } from '../auth/token-store.ts';
+import { storeOf, type TokenStore } from '../auth/token-store.ts';
 import type { Diagnostics } from '../diagnostics.ts';
+import { AuthenticationError } from '../errors.ts';
 import type { Environment, ResolvedDiaspora } from '../options.ts';
 import { ServiceKeys } from './service-keys.ts';
 import { ServiceRequests } from './service-requests.ts';
@@ -26,11 +27,9 @@ export class ServiceSession {
 
   constructor(options: ServiceSessionOptions) {
     const { auth, diagnostics, requestTimeoutMs, env } = options;
-    const { issuer, oauthClientId, oauthClientSecret } = auth.globus;
-    const isService = oauthClientSecret !== undefined;
     this.#options = options;
     this.#tokens = openTokenSource({ auth: auth.globus, diagnostics, requestTimeoutMs, env });
-    this.store = new TokenStore({ issuer, oauthClientId, isService, env });
+    this.store = storeOf(auth.globus, env);
     this.requests = new ServiceRequests({
       serviceUrl: auth.serviceUrl,
       tokens: this.#tokens,
@@ -42,6 +41,8 @@ export class ServiceSession {
       auth,
       requests: this.requests,
       store: this.store,
+      requestTimeoutMs,
+      signal: this.#closing.signal,
       subject: () => this.subject(),
     });
   }
@@ -52,7 +53,14 @@ export class ServiceSession {
 
   /** Who asks; null while nobody knows. Looked up until it is known. */
   async subject(): Promise<string | null> {
-    this.#subject ??= await findSubject({ ...this.#options, store: this.store });
+    try {
+      this.#subject ??= await findSubject({ ...this.#options, store: this.store });
+    } catch (error) {
+      const isOutage =
+        error instanceof AuthenticationError && error.code === 'TOKEN_ENDPOINT_UNAVAILABLE';
+      if (isOutage) this.#options.diagnostics.emit('TOKEN_ENDPOINT_UNAVAILABLE', error.message);
+      throw error;
+    }
     return this.#subject;
   }
 

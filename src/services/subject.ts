@@ -1,8 +1,7 @@
 /** Who asks the Diaspora service: a Globus subject, looked up when it is first needed. */
 import { authService, eventService } from '../auth/globus-service.ts';
-import { openidToken } from '../auth/openid-token.ts';
+import { askOwner } from '../auth/openid-token.ts';
 import type { StoredTokens, TokenStore } from '../auth/token-store.ts';
-import { askUserinfo } from '../auth/userinfo.ts';
 import { AuthenticationError, ConfigurationError } from '../errors.ts';
 import type { Environment, ResolvedDiaspora } from '../options.ts';
 import { readStore } from './read-store.ts';
@@ -25,33 +24,40 @@ export async function findSubject(options: SubjectOptions): Promise<string | nul
   const { oauthClientId, oauthClientSecret } = auth.globus;
   if (oauthClientSecret !== undefined && !isGiven(auth)) return oauthClientId;
   const shared = await readStore(store, () => store.read(eventService));
-  if (!isOfStore(auth, shared)) return null;
+  if (!isOfStore(auth, store, shared)) return null;
   if (shared?.identity_id) return shared.identity_id;
   const openid = await readStore(store, () => store.read(authService));
   if (openid === null) return null;
-  const subject = openid.identity_id ?? (await askWho(openid, options));
+  const subject =
+    openid.identity_id ??
+    (await askOwner(openid, store, { ...options, auth: auth.globus }))?.subject ??
+    null;
   // The Python SDK's first versions do not write it down.
-  if (subject !== null) await keepSubject(store, subject);
+  if (subject !== null && shared !== null) await keepSubject(store, shared, subject);
   return subject;
 }
 
 /**
- * Whether who asks is who signed in to the token store: no refresh token is given, or it is the store's own. Of another one the
- * store knows nothing, and the person that it knows is not taken for its owner.
+ * Whether who asks is who signed in to the token store: no refresh token is given, or it is the store's own, which may have replaced it
+ * since. Of another one the store knows nothing, and the person that it knows is not taken for its owner.
  */
-export function isOfStore(auth: ResolvedDiaspora, shared: StoredTokens | null): boolean {
+export function isOfStore(
+  auth: ResolvedDiaspora,
+  store: TokenStore,
+  shared: StoredTokens | null,
+): boolean {
   const { refreshToken, refreshTokenFile } = auth.globus;
   if (refreshToken === undefined) return refreshTokenFile === undefined;
-  return shared?.refresh_token === refreshToken;
+  return shared !== null && store.standsFor(refreshToken, shared.refresh_token);
 }
 
 /** Whether a row of the event service's tokens is this person's. globus_sdk 3 does not say whose a row is: then it is whose sign-in is used. */
 export function isRowOf(
-  auth: ResolvedDiaspora,
+  { auth, store }: Pick<SubjectOptions, 'auth' | 'store'>,
   subject: string | null,
   row: StoredTokens,
 ): boolean {
-  return row.identity_id === null ? isOfStore(auth, row) : row.identity_id === subject;
+  return row.identity_id === null ? isOfStore(auth, store, row) : row.identity_id === subject;
 }
 
 const isGiven = ({ globus }: ResolvedDiaspora): boolean =>
@@ -61,8 +67,8 @@ const isGiven = ({ globus }: ResolvedDiaspora): boolean =>
 export function unknownSubject(auth: ResolvedDiaspora): AuthenticationError | ConfigurationError {
   if (isGiven(auth)) {
     return new ConfigurationError(
-      'A refresh token does not tell whose it is: set the option "subject" or the environment variable DIASPORA_SUBJECT to the subject claim that came with it.',
-      'subject',
+      'A refresh token does not tell whose it is: set the option "auth.subject" or the environment variable DIASPORA_SUBJECT to the subject claim that came with it.',
+      'auth.subject',
     );
   }
   return new AuthenticationError(
@@ -76,18 +82,16 @@ export function unknownSubject(auth: ResolvedDiaspora): AuthenticationError | Co
 export const namespaceOf = (subject: string): string =>
   `ns-${subject.replaceAll('-', '').slice(-12)}`;
 
-async function askWho(
-  stored: StoredTokens,
-  { auth, store, requestTimeoutMs, env }: SubjectOptions,
-): Promise<string | null> {
-  const { globus } = auth;
-  const token = await openidToken(stored, store, { auth: globus, requestTimeoutMs, env });
-  return token && askUserinfo(globus.issuer, token, { env, timeoutMs: requestTimeoutMs });
-}
-
-async function keepSubject(store: TokenStore, subject: string): Promise<void> {
+/** In the row that was looked at: somebody else may have signed in meanwhile. */
+async function keepSubject(
+  store: TokenStore,
+  { refresh_token }: StoredTokens,
+  subject: string,
+): Promise<void> {
   const write = store.update((row) =>
-    row === null || row.identity_id !== null ? null : { ...row, identity_id: subject },
+    row === null || row.identity_id !== null || row.refresh_token !== refresh_token
+      ? null
+      : { ...row, identity_id: subject },
   );
   // It is asked for again next time.
   await write.catch(() => false);

@@ -3,7 +3,14 @@ import { ConfigurationError } from '../errors.ts';
 import type { DoneAnswer } from './service-answer.ts';
 import type { ServiceRequests } from './service-requests.ts';
 import { headerValue } from './topic-name.ts';
-import { changeOf, namesIn, type TopicChange, type Topics } from './topics.ts';
+import {
+  changeOf,
+  namesIn,
+  type TopicChange,
+  type Topics,
+  withoutTopic,
+  withTopic,
+} from './topics.ts';
 
 export class TopicsV1 implements Topics {
   readonly #requests: ServiceRequests;
@@ -26,11 +33,15 @@ export class TopicsV1 implements Topics {
   }
 
   async register(topic: string): Promise<TopicChange> {
-    return changeOf(await this.#ask('register', topic), () => this.list());
+    const name = headerValue(topic);
+    const before = await this.list();
+    return changeOf(await this.#ask('register', name), withTopic(before, topic));
   }
 
   async unregister(topic: string): Promise<TopicChange> {
-    return changeOf(await this.#ask('unregister', topic), () => this.list());
+    const name = headerValue(topic);
+    const before = await this.list();
+    return changeOf(await this.#ask('unregister', name), withoutTopic(before, topic));
   }
 
   async recreate(): Promise<TopicChange> {
@@ -45,7 +56,7 @@ export class TopicsV1 implements Topics {
       method: 'POST',
       path: `/v1/${action}_topic`,
       purpose: `to ${action} the topic ${JSON.stringify(topic)}`,
-      topic: headerValue(topic),
+      topic,
       subject: await this.#subject(),
       // The second time there is nothing to do.
       repeatable: true,

@@ -3,7 +3,14 @@ import type { DoneAnswer } from './service-answer.ts';
 import type { ServiceRequest, ServiceRequests } from './service-requests.ts';
 import { namespaceOf } from './subject.ts';
 import { pathSegment } from './topic-name.ts';
-import { changeOf, namesIn, type TopicChange, type Topics } from './topics.ts';
+import {
+  changeOf,
+  namesIn,
+  type TopicChange,
+  type Topics,
+  withoutTopic,
+  withTopic,
+} from './topics.ts';
 
 /** The public service waits 5 s between deleting a topic and making it again, in milliseconds; brokers take their time as well. */
 const recreateTimeoutMs = 60_000;
@@ -31,7 +38,9 @@ export class TopicsV3 implements Topics {
     // Nobody has a namespace before the first request for one: topics would be refused.
     if (before === null) await this.#ask('POST', '/user', 'to make a namespace');
     const purpose = `to register the topic ${JSON.stringify(topic)}`;
-    return this.#change(await this.#ask('POST', path, purpose), before?.includes(topic) ?? false);
+    const done = await this.#ask('POST', path, purpose);
+    const status = before?.includes(topic) ? 'no-op' : done.status;
+    return changeOf({ ...done, status }, withTopic(before ?? [], topic));
   }
 
   async unregister(topic: string): Promise<TopicChange> {
@@ -39,7 +48,7 @@ export class TopicsV3 implements Topics {
     const before = await this.#registered();
     if (!before?.includes(topic)) return nothingToDo(topic, before);
     const purpose = `to unregister the topic ${JSON.stringify(topic)}`;
-    return this.#change(await this.#ask('DELETE', path, purpose), false);
+    return changeOf(await this.#ask('DELETE', path, purpose), withoutTopic(before, topic));
   }
 
   async recreate(topic: string): Promise<TopicChange> {
@@ -55,7 +64,7 @@ export class TopicsV3 implements Topics {
       repeatable: false,
       leastTimeoutMs: recreateTimeoutMs,
     });
-    return this.#change(done, false);
+    return changeOf(done, before);
   }
 
   /** Null where there is no namespace yet. */
@@ -78,10 +87,6 @@ export class TopicsV3 implements Topics {
       subject,
       repeatable: true,
     });
-  }
-
-  #change(done: DoneAnswer, wasSo: boolean): Promise<TopicChange> {
-    return changeOf(wasSo ? { ...done, status: 'no-op' } : done, () => this.list());
   }
 }
 

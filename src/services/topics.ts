@@ -24,10 +24,14 @@ export function namesIn(value: unknown): string[] | null {
   return Array.isArray(value) ? value.filter((name) => typeof name === 'string') : null;
 }
 
-/** `topics` are asked for where the answer has none. */
-export async function changeOf(
+/** `topics` are those after the change, where the answer names none: asking for them could fail, though the change was made. */
+export const changeOf = (
   { status, message, body }: DoneAnswer,
-  topics: () => Promise<string[]>,
-): Promise<TopicChange> {
-  return { status, message, topics: namesIn(body['topics']) ?? (await topics()) };
-}
+  topics: readonly string[],
+): TopicChange => ({ status, message, topics: namesIn(body['topics']) ?? topics });
+
+export const withTopic = (topics: readonly string[], topic: string): readonly string[] =>
+  topics.includes(topic) ? topics : [...topics, topic];
+
+export const withoutTopic = (topics: readonly string[], topic: string): readonly string[] =>
+  topics.filter((one) => one !== topic);

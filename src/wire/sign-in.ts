@@ -1,6 +1,7 @@
 /** Signs in on a connection: SaslHandshake, then the messages of the mechanism in SaslAuthenticate. */
 import { performance } from 'node:perf_hooks';
 import { AuthenticationError } from '../errors.ts';
+import { shownWords } from '../shown-words.ts';
 import type { Api } from './api.ts';
 import { addressText, type BrokerAddress } from './broker-address.ts';
 import { brokerErrorInfo } from './error-table.ts';
@@ -153,16 +154,10 @@ function refused(
 ): CredentialsRefused {
   const name = addressText(broker);
   const { mechanism, remedy } = credentials;
-  const why = without(secretOf(credentials), said);
+  const why = shownWords(said, [secretOf(credentials)]);
   const [code, what] =
     mechanism === 'OAUTHBEARER'
       ? ['TOKEN_REFUSED_BY_BROKER', 'the access token']
       : ['SIGN_IN_REFUSED', `${mechanism} sign-in of user ${JSON.stringify(credentials.username)}`];
   return new CredentialsRefused(code, `Broker ${name} refused ${what}: ${why}. ${remedy}`, false);
-}
-
-/** What a broker says, on one line, without the secret in case it repeats it. */
-function without(secret: string, said: string): string {
-  const clean = secret === '' ? said : said.replaceAll(secret, '(hidden)');
-  return clean.replaceAll(/\p{Cc}+/gu, ' ').slice(0, 500);
 }

@@ -35,6 +35,8 @@ const scram = (): ProducerOptions => ({
 async function newTopic(options: Parameters<StackClient['createTopic']>[1] = {}): Promise<string> {
   const topic = uniqueTopic('produce');
   await stack.createTopic(topic, options);
+  // A broker tells that it leads a partition a moment before it does.
+  await stack.endOffsets(topic);
   return topic;
 }
 

@@ -148,22 +148,55 @@ describe('userinfo', () => {
   it('has a deadline behind a proxy that does not answer', async () => {
     const proxy = await RawServer.start();
     const env = { HTTPS_PROXY: proxy.url };
-    expect(await askUserinfo(farIssuer, 'access', { env, timeoutMs: 100 })).toBeNull();
+    const asked = askUserinfo(farIssuer, 'access', { env, timeoutMs: 100 });
+    await expect(asked).rejects.toThrow(/no answer within 100 ms, the last of 4 requests/);
     await proxy.allClosed();
-    expect(proxy.asked).toEqual(['CONNECT auth.example.invalid:443 HTTP/1.1']);
+    expect(new Set(proxy.asked)).toEqual(new Set(['CONNECT auth.example.invalid:443 HTTP/1.1']));
   });
 
   it('is read no further than an answer can be long', async () => {
     const answerOf = (padding: number): string =>
       httpAnswer(200, JSON.stringify({ sub: 'ann', padding: 'x'.repeat(padding) }));
-    for (const [padding, subject] of [
-      [1_000, 'ann'],
-      [100_000, null],
-    ] as const) {
+    const askedOf = async (padding: number): Promise<string | null> => {
       const server = await RawServer.start((socket) => socket.write(answerOf(padding)));
-      const asked = askUserinfo(server.url, 'access', { env: {}, timeoutMs: 5_000 });
-      expect(await asked).toBe(subject);
-    }
+      return askUserinfo(server.url, 'access', { env: {}, timeoutMs: 5_000 });
+    };
+    expect(await askedOf(1_000)).toBe('ann');
+    await expect(askedOf(100_000)).rejects.toMatchObject({ code: 'TOKEN_ENDPOINT_UNAVAILABLE' });
+  });
+
+  it.each([
+    [401, '{}'],
+    [403, 'no'],
+    [200, '{}'],
+    [200, 'null'],
+  ])('that answers HTTP %i and %j does not tell whose the token is', async (status, body) => {
+    const server = await RawServer.start((socket) => socket.end(httpAnswer(status, body)));
+    const asked = askUserinfo(server.url, 'access', { env: {}, timeoutMs: 5_000 });
+    expect(await asked).toBeNull();
+  });
+
+  it.each([
+    [404, '{}', 'HTTP 404'],
+    [200, '<html>', 'an answer without JSON'],
+  ])('that answers HTTP %i and %j is out of order', async (status, body, why) => {
+    const server = await RawServer.start((socket) => socket.end(httpAnswer(status, body)));
+    const asked = askUserinfo(server.url, 'access', { env: {}, timeoutMs: 5_000 });
+    await expect(asked).rejects.toMatchObject({
+      name: 'AuthenticationError',
+      code: 'TOKEN_ENDPOINT_UNAVAILABLE',
+      retriable: true,
+      message: `Globus Auth at ${server.url} was asked who is signed in, and cannot say so now: ${why}.`,
+    });
+  });
+
+  it('is asked again while it cannot answer', async () => {
+    const server = await RawServer.start((socket) => {
+      const isFirst = server.asked.length === 1;
+      socket.end(isFirst ? httpAnswer(503, '') : httpAnswer(200, '{"sub":"ann"}'));
+    });
+    const asked = askUserinfo(server.url, 'access', { env: {}, timeoutMs: 5_000 });
+    expect(await asked).toBe('ann');
   });
 });
 

@@ -135,6 +135,31 @@ describe('a rotated refresh token', () => {
     expect(await storeAt(home).read(eventService)).toEqual(row("the person's"));
   });
 
+  it("that is the store's own as well is replaced there, too", async () => {
+    const ann = await fromEnvironment('ann@example.org');
+    const home = temporaryDirectory();
+    const store = storeAt(home);
+    await store.write(row(ann.refreshToken));
+    await globus.set({ rotateRefreshTokens: true });
+    const { source } = sourceOf(globus, ann, { env: { DIASPORA_USER_DIR: home } });
+    // Once from the environment, and once more from where its replacement is.
+    for (let times = 0; times < 2; times += 1) {
+      const { value } = await source.token();
+      const kept = await store.read(eventService);
+      expect(kept).toMatchObject({ identity_id: 'somebody', access_token: value });
+      expect(kept?.refresh_token).not.toBe(ann.refreshToken);
+      expect(kept?.refresh_token).toBe(
+        (await store.readReplacement(ann.refreshToken))?.refresh_token,
+      );
+      expect(store.standsFor(ann.refreshToken, kept?.refresh_token ?? null)).toBe(true);
+      source.refused(value);
+    }
+    expect(store.standsFor(ann.refreshToken, "somebody else's")).toBe(false);
+    // As the Python SDK, which knows nothing of the environment.
+    const other = sourceOf(globus, {}, { env: { DIASPORA_USER_DIR: home } });
+    expect(await usernameOf(await other.source.token())).toBe('ann@example.org');
+  });
+
   it('that came from the token store goes back there', async () => {
     const { refreshToken } = await globus.signIn('ann@example.org');
     await globus.set({ rotateRefreshTokens: true });

@@ -100,4 +100,15 @@ describe('a key', () => {
     expect(await store.readAll()).toEqual([]);
     expect(await readKey(store, ownerOf('v3'))).toEqual(key);
   });
+
+  it('of the other version is none, wherever it lies', async () => {
+    const store = storeAt(temporaryDirectory());
+    const key = { secretKey: 'secret', accessKey: 'AKIA1', endpoint: null, createdAt: null };
+    await writeKey(store, ownerOf('v3'), key);
+    expect(await readKey(store, ownerOf('v3'))).toEqual(key);
+    // As only another program would put it.
+    const row = await store.readKeyRow(`v3/${subject}`);
+    await store.updateKeyRow(`v1/${subject}`, () => row);
+    expect(await readKey(store, ownerOf('v1'))).toBeNull();
+  });
 });

@@ -6,6 +6,7 @@ import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { uncheckedTls } from '../../../src/broker-faults.ts';
 import { ConfigurationError } from '../../../src/errors.ts';
+import { resolveTls } from '../../../src/options/tls.ts';
 import { resolveProducer } from '../../../src/options.ts';
 import { createCertificates } from '../../../stack/certificates.ts';
 
@@ -70,6 +71,25 @@ describe('a client certificate', () => {
     expect(tlsOf({ cert, key: encryptedKey, passphrase })).toMatchObject({ passphrase });
     expect(tlsOf({ pfx, passphrase })).toMatchObject({ pfx: expect.any(Buffer), passphrase });
     expect(tlsOf({ pfx: openPfx })).not.toHaveProperty('passphrase');
+  });
+
+  it.each([
+    ['a passphrase with nothing to open', () => ({ passphrase }), 'tls.passphrase'],
+    [
+      'PKCS12 beside PEM',
+      () => ({ pfx: files.openPfx, cert: files.cert, key: files.key }),
+      'tls.pfx',
+    ],
+    ['PKCS12 beside a key', () => ({ pfx: files.openPfx, key: files.key }), 'tls.pfx'],
+  ])('is not half read: %s is refused', (_what, tls, option) => {
+    const error = refusalOf(tls());
+    expect(error).toMatchObject({ option, message: expect.stringMatching(/beside it|leave out/) });
+    expect(error.message).not.toContain(passphrase);
+  });
+
+  it('leaves a passphrase in the environment alone where there is nothing to open', () => {
+    const env = { DIASPORA_TLS_PASSPHRASE: passphrase };
+    expect(resolveTls({ ca: files.cert }, env)).not.toHaveProperty('passphrase');
   });
 
   it('has its passphrase from the environment where none is given', () => {

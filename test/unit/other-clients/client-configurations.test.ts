@@ -72,6 +72,13 @@ describe("Java's properties", () => {
     expect(javaClientText(connection(scram('shown')))).not.toContain('config.providers');
   });
 
+  it('tell how to write a password that they read from the environment, within quotes', () => {
+    const how = '# In DIASPORA_PASSWORD, put a backslash before each " and \\.\n';
+    expect(javaClientText(connection(scram(null)))).toContain(how);
+    expect(javaClientText(connection(scram('shown')))).not.toContain('put a backslash');
+    expect(javaClientText(connection(awsKey))).not.toContain('put a backslash');
+  });
+
   it('read a certificate and its key from where they are', () => {
     const files = { certFile: '/etc/my certs/cert.pem', keyFile: '/key.pem' };
     const text = javaClientText(connection({ type: 'mtls' }, files));

@@ -11,16 +11,17 @@ import { generate } from 'selfsigned';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { authService, eventService } from '../../../src/auth/globus-service.ts';
 import { type RequestedToken, requestToken } from '../../../src/auth/request-token.ts';
+import { whoIsSignedIn } from '../../../src/auth/signed-in.ts';
 import type { StoredTokens } from '../../../src/auth/token-store.ts';
 import { ConfigurationError } from '../../../src/errors.ts';
-import type { Environment } from '../../../src/options.ts';
+import { type Environment, resolveDiaspora } from '../../../src/options.ts';
 import { DiasporaClient } from '../../../src/services/diaspora-client.ts';
 import { type Globus, startGlobus } from '../../../stack/globus.ts';
 import { confidentialClient } from '../../../stack/globus-facts.ts';
 import { httpAnswer, RawServer } from '../auth/raw-server.ts';
 import { temporaryDirectory } from '../auth/signed-in.ts';
 import { PublicService } from './public-service.ts';
-import { personAt, rowOf } from './signed-in-client.ts';
+import { personAt, rowOf, storeAt } from './signed-in-client.ts';
 
 let globus: Globus;
 beforeAll(async () => {
@@ -132,6 +133,46 @@ describe('the subject', () => {
       expect((await globus.requests('userinfo')).length - asked).toBe(1);
     },
   );
+
+  it('is not taken for nobody’s while Globus Auth is out of reach, and a stored key serves', async () => {
+    const service = await PublicService.start(globus);
+    const down = await RawServer.start((socket) => socket.end(httpAnswer(404, '')));
+    const { signedIn, env, client } = await personAt(globus, service.url, { isSaved: false });
+    const away = (): DiasporaClient => client({ env: { ...env, DIASPORA_ISSUER: down.url } });
+    const store = storeAt({ ...globus, issuer: down.url }, env);
+    const rows = [rowOf(signedIn), rowOf(signedIn, authService)];
+    // As globus_sdk 3 writes them.
+    await store.write(...rows.map((row) => ({ ...row, identity_id: null })));
+    for (const call of [() => away().subjectOpenid(), () => away().getSecretKey()]) {
+      await expect(call()).rejects.toMatchObject({
+        code: 'TOKEN_ENDPOINT_UNAVAILABLE',
+        retriable: true,
+        message: expect.stringContaining(`Globus Auth at ${down.url} was asked who is signed in`),
+      });
+    }
+    const extra = { secret_key: 'stored', access_key: 'AKIA1' };
+    await store.update((row) => row && { ...row, extra });
+    expect(await away().retrieveKey()).toMatchObject({ secretKey: 'stored' });
+    expect(service.seen).toEqual([]);
+  });
+
+  it('is not said to be unknown to the store while Globus Auth, which gives tokens, does not tell it', async () => {
+    const tokens = JSON.stringify({
+      ...{ access_token: 'access', refresh_token: 'refresh', expires_in: 3_600 },
+      ...{ resource_server: eventService, scope: 'action_all', token_type: 'Bearer' },
+    });
+    const half = await RawServer.start((socket, head) =>
+      socket.end(head.startsWith('POST') ? httpAnswer(200, tokens) : httpAnswer(404, '')),
+    );
+    const { signedIn, env } = await personAt(globus, half.url, { isSaved: false });
+    const store = storeAt({ ...globus, issuer: half.url }, env);
+    const row = { ...rowOf(signedIn), refresh_token: 'refresh', expires_at_seconds: 0 };
+    await store.write(row, rowOf(signedIn, authService));
+    const { globus: auth } = resolveDiaspora({}, { ...env, DIASPORA_ISSUER: half.url }, false);
+    await expect(whoIsSignedIn({ auth, requestTimeoutMs: 5_000, env })).rejects.toThrow(
+      /was asked who is signed in, and cannot say so now: HTTP 404/,
+    );
+  });
 
   it('is not known where Globus Auth does not name it', async () => {
     const service = await PublicService.start(globus);

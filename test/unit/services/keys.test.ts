@@ -57,6 +57,22 @@ describe('a key of v3', () => {
     expect(service.lines.slice(1)).toEqual(['DELETE /api/v3/key', 'POST /api/v3/key']);
   });
 
+  it.each(['created', 'put'])('that is %s while a slow answer is under way stays', async (how) => {
+    const { service, person, diaspora, another } = await started();
+    service.makeKey(person.signedIn.subject);
+    const release = service.holdAnswers();
+    const slow = [diaspora.retrieveKey(), another().retrieveKey()];
+    await service.held(2);
+    const newer =
+      how === 'created'
+        ? (await diaspora.createKey()).secretKey
+        : await diaspora.putSecretKey('newer', { accessKey: 'AKIANEWER' }).then(() => 'newer');
+    release();
+    for (const key of await Promise.all(slow)) expect(key.secretKey).toBe(newer);
+    expect((await diaspora.retrieveKey()).secretKey).toBe(newer);
+    expect(await another().getSecretKey()).toBe(newer);
+  });
+
   it('is made once where many ask for a new one at once, each after the other', async () => {
     const { service, another } = await started();
     const keys = await Promise.all(Array.from({ length: 5 }, () => another().createKey()));
@@ -109,6 +125,36 @@ describe('a key of v3', () => {
       person.client({ apiVersion: 'v1' }).putSecretKey('secret', { accessKey: 'A' }),
     ).rejects.toMatchObject({ option: 'accessKey' });
     expect(await diaspora.getSecretKey()).toBeNull();
+  });
+
+  it('that is good is not ended for one that could not be kept', async () => {
+    const { service, person, diaspora } = await started();
+    await diaspora.retrieveKey();
+    const good = service.keys.get(person.signedIn.subject);
+    const asked = service.seen.length;
+    const { refreshToken, subject } = person.signedIn;
+    // Not even root makes a directory below a file.
+    const env = { ...person.env, DIASPORA_USER_DIR: join(person.store.path, 'below') };
+    await expect(person.client({ env, refreshToken, subject }).createKey()).rejects.toMatchObject({
+      code: 'TOKEN_STORE_UNUSABLE',
+      message: expect.stringMatching(/No key was made, since it could not be kept: .*ENOTDIR/),
+    });
+    expect(service.lines.slice(asked)).toEqual([]);
+    expect(service.keys.get(subject)).toBe(good);
+    expect(good).toBeDefined();
+  });
+
+  it('that is new and cannot be kept after all is not passed off as kept', async () => {
+    const { service, person, diaspora } = await started();
+    service.fail({ status: 503, headers: { 'retry-after': '1' }, method: 'POST' });
+    const made = diaspora.createKey();
+    made.catch(() => {});
+    while (service.lines.at(-1) !== 'POST /api/v3/key') await new Promise(setImmediate);
+    writeFileSync(person.store.path, 'this is no database, and has been none'.repeat(99));
+    await expect(made).rejects.toMatchObject({
+      code: 'TOKEN_STORE_UNUSABLE',
+      message: expect.stringContaining('The key could not be kept'),
+    });
   });
 
   it('is had without a store: each process asks the service', async () => {
@@ -226,7 +272,9 @@ describe('a key of v1', () => {
     await expect(given.retrieveKey()).rejects.toMatchObject({
       name: 'ConfigurationError',
       option: 'subject',
-      message: expect.stringContaining('DIASPORA_SUBJECT'),
+      message: expect.stringContaining(
+        'set the option "subject" or the environment variable DIASPORA_SUBJECT',
+      ),
     });
     expect(service.seen).toEqual([]);
   });

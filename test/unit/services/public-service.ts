@@ -41,6 +41,8 @@ export class PublicService {
   #fault: Fault | null = null;
   #faultsLeft = 0;
   #made = 0;
+  #gate: Promise<void> | null = null;
+  #held = 0;
 
   private constructor(globus: Globus) {
     this.#globus = globus;
@@ -78,6 +80,21 @@ export class PublicService {
     this.#faultsLeft = fault.times ?? 1;
   }
 
+  /** The next answers go out when the function that this returns is called: they are of the time of their requests. */
+  holdAnswers(): () => void {
+    let release = (): void => {};
+    this.#gate = new Promise((resolve) => {
+      release = resolve;
+    });
+    return release;
+  }
+
+  /** Later ones go out at once again. Resolves once so many answers are held. */
+  async held(count: number): Promise<void> {
+    while (this.#held < count) await new Promise(setImmediate);
+    this.#gate = null;
+  }
+
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const line = `${request.method} ${request.url}`;
     this.seen.push({ line, headers: request.headers, body: await text(request) });
@@ -89,6 +106,10 @@ export class PublicService {
       return;
     }
     const [status, body] = await this.#answer(request, line);
+    if (this.#gate !== null) {
+      this.#held += 1;
+      await this.#gate;
+    }
     if (fault?.status === 'lost') {
       response.destroy();
       return;

@@ -57,7 +57,7 @@ describe('a refusal', () => {
     [
       "of FastAPI's own",
       { status: 404, body: json({ detail: 'Not Found' }) },
-      'refused to list topics: Not Found (HTTP 404). The service does not know this request: is it of another version (apiVersion)',
+      'refused to list topics: Not Found (HTTP 404). The service does not know this request: is it of another version (option "apiVersion")',
     ],
     [
       "of FastAPI's own, as a list",

@@ -2,8 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { inspect } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { type Environment, resolveDiaspora } from '../../../src/options.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { type Environment, parseBrokers, resolveDiaspora } from '../../../src/options.ts';
+import { openBrokerAccess } from '../../../src/services/broker-sign-in.ts';
 import type { ServiceKey } from '../../../src/services/service-key.ts';
 import {
   openServiceKeySource,
@@ -12,7 +13,7 @@ import {
 import { type Globus, startGlobus } from '../../../stack/globus.ts';
 import { RawServer } from '../auth/raw-server.ts';
 import { Heard } from '../auth/signed-in.ts';
-import { PublicService } from './public-service.ts';
+import { endpoint, PublicService } from './public-service.ts';
 import { type Person, personAt } from './signed-in-client.ts';
 
 let globus: Globus;
@@ -142,6 +143,19 @@ describe.each(['v3', 'v1'] as const)('a key source of %s', (apiVersion) => {
     expect(heard.codes()).toEqual(['CREDENTIALS_MISSING']);
   });
 
+  it('names the options as transports have them', async () => {
+    const { service, person } = await started(apiVersion);
+    const DIASPORA_REFRESH = (await globus.signIn('other@example.org')).refreshToken;
+    const { source } = sourceOf({ ...person.env, DIASPORA_REFRESH }, apiVersion);
+    await expect(source.key()).rejects.toMatchObject({
+      code: 'SUBJECT_UNKNOWN',
+      message: expect.stringContaining('set the option "auth.subject"'),
+    });
+    service.fail({ status: 404, body: '{"detail":"Not Found"}' });
+    const { source: other } = sourceOf(person.env, apiVersion);
+    await expect(other.key()).rejects.toThrow('(option "auth.apiVersion")');
+  });
+
   it('says nothing of its keys, nor shows them', async () => {
     const { service, source, heard } = await started(apiVersion);
     const key = await source.key();
@@ -210,6 +224,56 @@ describe('a key that brokers refuse', () => {
     const { secretKey } = await person.client({ apiVersion: 'v1' }).createKey();
     source.refused();
     expect(secretOf(await source.key())).toBe(secretKey);
+  });
+});
+
+describe('an endpoint where nobody answers', () => {
+  afterEach(() => void vi.unstubAllEnvs());
+  const moved = 'moved.example.org:9098';
+
+  it('is replaced by that which v3 names by now, and said with where it came from', async () => {
+    const { service, person } = await started('v3');
+    const { secretKey, accessKey } = service.makeKey(person.signedIn.subject);
+    await person.client().putSecretKey(secretKey, { accessKey, endpoint: moved });
+    vi.stubEnv('DIASPORA_USER_DIR', person.env['DIASPORA_USER_DIR']);
+    const heard = new Heard();
+    const auth = resolveDiaspora({}, person.env, false);
+    const access = openBrokerAccess({ auth, bootstrapBrokers: [] }, heard.diagnostics);
+    onTestFinished(() => access.close());
+    for (let attempt = 0; attempt < 3; attempt += 1) await access.bootstrapBrokers();
+    expect(service.seen).toEqual([]);
+    expect(heard.events).toEqual([]);
+    expect(await access.bootstrapBrokers()).toEqual([{ host: 'moved.example.org', port: 9098 }]);
+    const { message } = await heard.until('BROKER_UNREACHABLE');
+    expect(message).toMatch(
+      /moved\.example\.org:9098: the stored service key.*keys create.*keys put/,
+    );
+    const present = parseBrokers(endpoint);
+    while ((await access.bootstrapBrokers())[0]?.host !== present[0]?.host) {
+      await new Promise(setImmediate);
+    }
+    expect(await access.bootstrapBrokers()).toEqual(present);
+    expect(service.lines).toEqual(['POST /api/v3/key']);
+    expect(heard.count('BROKER_UNREACHABLE')).toBe(1);
+  });
+
+  it('is not looked into while brokers answer, nor where the options name others', async () => {
+    const { service, person } = await started('v3');
+    await person.client().putSecretKey('secret', { accessKey: 'AKIA1', endpoint: moved });
+    vi.stubEnv('DIASPORA_USER_DIR', person.env['DIASPORA_USER_DIR']);
+    const heard = new Heard();
+    const auth = resolveDiaspora({}, person.env, false);
+    const access = openBrokerAccess({ auth, bootstrapBrokers: [] }, heard.diagnostics);
+    const named = parseBrokers('elsewhere.example.org:9098');
+    const other = openBrokerAccess({ auth, bootstrapBrokers: named }, heard.diagnostics);
+    onTestFinished(() => [access, other].forEach((one) => void one.close()));
+    for (let attempt = 0; attempt < 9; attempt += 1) {
+      await access.bootstrapBrokers();
+      if (access.signIn?.mechanism === 'OAUTHBEARER') await access.signIn.token();
+      expect(await other.bootstrapBrokers()).toEqual(named);
+    }
+    expect(service.seen).toEqual([]);
+    expect(heard.events).toEqual([]);
   });
 });
 

@@ -115,6 +115,24 @@ describe('topics of v3', () => {
   });
 });
 
+describe('a change that the service made', () => {
+  it.each([
+    ['v3', 'registerTopic', ['numbers', 'letters']],
+    ['v3', 'unregisterTopic', ['numbers']],
+    ['v3', 'recreateTopic', ['numbers', 'letters']],
+    ['v1', 'registerTopic', ['numbers', 'letters']],
+    ['v1', 'unregisterTopic', ['numbers']],
+  ] as const)('in %s by %s depends on no request after it', async (apiVersion, method, topics) => {
+    const service = await PublicService.start(globus);
+    const diaspora = (await personAt(globus, service.url)).client({ apiVersion });
+    await diaspora.registerTopic('numbers');
+    if (method !== 'registerTopic') await diaspora.registerTopic('letters');
+    expect(await diaspora[method]('letters')).toMatchObject({ status: 'success', topics });
+    expect(service.lines.at(-1)).not.toMatch(/^GET/);
+    expect(await diaspora.listTopics()).toEqual(topics);
+  });
+});
+
 describe('topics of v1', () => {
   it('are registered once, listed and unregistered, by headers', async () => {
     const service = await PublicService.start(globus);

@@ -167,7 +167,7 @@ describe('sign-in', () => {
     const { cluster } = clusterOf({ bootstrapBrokers: [server], signIn });
     const error = await failure(cluster.request(null, initProducerId, {}, ask));
     expect(error).toMatchObject({ code: 'SIGN_IN_REFUSED', retriable: false });
-    expect(error.message).toContain('PLAIN sign-in of user "me": bad (hidden). Mend the password.');
+    expect(error.message).toContain('PLAIN sign-in of user "me": bad [hidden]. Mend the password.');
     expect(signIn.refusals).toEqual(['hunter2']);
     expect(server.connections()).toBe(1);
   });
