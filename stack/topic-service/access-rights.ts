@@ -148,7 +148,7 @@ async function holdersOf(admin: Admin, pattern: TopicPattern): Promise<Holders> 
 }
 
 /** Where only one address has a right, that is no right to own the topic by; denied to one address is denied. */
-export function holdersIn(resources: readonly Pick<DescribeAclResource, 'acls'>[]): Holders {
+function holdersIn(resources: readonly Pick<DescribeAclResource, 'acls'>[]): Holders {
   const acls = resources.flatMap((resource) => resource.acls);
   const all = new Set(acls.map(({ principal }) => principal));
   const isAllowed = (name: string): boolean => {
