@@ -1,8 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
-/** The command line and the pages of the documentation: a project of their own, so that they can run beside the others. */
-const commands =
-  'test/integration/{account-commands,audit,connection-command,doctor,docs-*,ship,tail,wait-ready}.test.ts';
+/** What users see: a project of its own, with a stack of its own, so that it can run beside the others. */
+const usage = [
+  'test/integration/{account-commands,audit,connection-command,doctor,ship,tail,wait-ready}.test.ts',
+  'test/integration/{docs-*,examples,quickstart,readme}.test.ts',
+  'test/packaging/**/*.test.ts',
+];
 
 export default defineConfig({
   test: {
@@ -22,10 +25,10 @@ export default defineConfig({
       ...[
         {
           name: 'integration',
-          include: ['test/{integration,packaging}/**/*.test.ts'],
-          exclude: [commands],
+          include: ['test/integration/**/*.test.ts'],
+          exclude: usage,
         },
-        { name: 'commands', include: [commands] },
+        { name: 'usage', include: usage },
       ].map((files) => ({
         extends: true as const,
         test: {

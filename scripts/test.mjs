@@ -33,7 +33,7 @@ const shortFormMinutes = 10;
  *
  * @type {readonly (readonly string[])[]}
  */
-const wholeRun = [['unit'], ['faults'], ['integration', 'commands']];
+const wholeRun = [['unit'], ['faults'], ['integration', 'usage']];
 
 const given = process.argv.slice(2);
 const faults = given.includes('--faults');

@@ -15,6 +15,7 @@ export {
 } from './auth/token-source.ts';
 export {
   type ConsumedRecord,
+  type Delivery,
   DiasporaConsumer,
   type SeekTarget,
   type TopicPartition,

@@ -29,7 +29,7 @@ const placeNames = {
 const intoPlace = { file: 'into the file', store: 'into the token store' } as const;
 
 /** How often, and how many milliseconds apart, a place is looked at again whose token was refused. */
-const lookingAgain = { times: 10, everyMs: 50 } as const;
+export const lookingAgain = { times: 10, everyMs: 50 } as const;
 
 /** Least time between two diagnostics of the same cause, in milliseconds. */
 const sayAgainMs = 1_000;

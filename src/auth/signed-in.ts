@@ -76,8 +76,11 @@ async function personOf(
   const read = (name: string): Promise<StoredTokens | null> => store.read(name).catch(() => null);
   const own = await read(eventService);
   if (own === null || own.refresh_token !== refreshToken) return null;
+  const stored: Userinfo | null = own.identity_id
+    ? { subject: own.identity_id, username: null, identityProvider: null }
+    : null;
   const openid = await read(authService);
-  const known = openid && (await askOwner(openid, store, options));
-  if (known !== null || own.identity_id === null) return known;
-  return { subject: own.identity_id, username: null, identityProvider: null };
+  const asked = openid && askOwner(openid, store, options);
+  // Without Globus Auth the store still says who it is, if not by which name.
+  return (await (stored === null ? asked : asked?.catch(() => null))) ?? stored;
 }

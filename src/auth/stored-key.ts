@@ -26,12 +26,19 @@ export interface KeyOwner {
 /** The key that is stored; null for none. Throws the system's error for a store that cannot be read. */
 export async function readKey(store: TokenStore, owner: KeyOwner): Promise<StoredKey | null> {
   if (store.directory === null) return null;
+  const shared = await readSharedKey(store, owner);
+  if (shared !== null) return shared;
+  const own = await store.readKeyRow(nameOf(owner));
+  const key = own === null ? null : keyIn(own);
+  return key !== null && isOfVersion(key, owner) ? key : null;
+}
+
+/** As `readKey`, from the event service's row alone. */
+export async function readSharedKey(store: TokenStore, owner: KeyOwner): Promise<StoredKey | null> {
+  if (store.directory === null) return null;
   const shared = await store.read(eventService);
   const key = shared === null || !owner.isOwn(shared) ? null : keyIn(shared);
-  if (key !== null && isOfVersion(key, owner)) return key;
-  const own = await store.readKeyRow(nameOf(owner));
-  const ownKey = own === null ? null : keyIn(own);
-  return ownKey !== null && isOfVersion(ownKey, owner) ? ownKey : null;
+  return key !== null && isOfVersion(key, owner) ? key : null;
 }
 
 /**

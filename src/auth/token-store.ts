@@ -1,6 +1,6 @@
 /** The token store that the Python SDK keeps too: `~/.diaspora/storage.db`, tables as globus_sdk's SQLiteTokenStorage makes them. */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Database } from 'node-sqlite3-wasm';
 import { ConfigurationError } from '../errors.ts';
@@ -115,7 +115,8 @@ export class TokenStore {
       writeFileSync(marker, '', { mode: 0o600, flag: 'a' });
       if (!updateRow(database, namespace, change)) return false;
       const replacement = get(database, namespace, eventService)?.refresh_token ?? '';
-      writeFileSync(marker, digestOf(replacement));
+      // Both: another process still holds the row of before, and so does the store where this one is not committed.
+      writeWhole(marker, `${digestOf(replacement)}\n${digestOf(replaced)}`);
       updateRow(database, this.#namespace, (own) =>
         own?.refresh_token === replaced ? change(own) : null,
       );
@@ -165,11 +166,12 @@ export class TokenStore {
     return this.directory !== null && existsSync(this.#markerOf(refreshToken));
   }
 
-  /** Whether `token` is this refresh token, or what replaced it last. Loads no SQLite. */
+  /** Whether `token` is this refresh token, or what replaced it last or before. Loads no SQLite. Throws the system's error. */
   standsFor(refreshToken: string, token: string | null): boolean {
     if (token === refreshToken) return true;
     if (token === null || !this.isReplaced(refreshToken)) return false;
-    return readFileSync(this.#markerOf(refreshToken), 'latin1') === digestOf(token);
+    const digests = readFileSync(this.#markerOf(refreshToken), 'latin1').split('\n');
+    return digests.includes(digestOf(token));
   }
 
   async #read(namespace: string, resourceServer: string): Promise<StoredTokens | null> {
@@ -199,6 +201,12 @@ export class TokenStore {
       'There is no place for the token store: set DIASPORA_USER_DIR to a directory, or HOME.',
     );
   }
+}
+
+/** For readers that take no lock; all who write hold it. */
+function writeWhole(path: string, content: string): void {
+  writeFileSync(`${path}.new`, content, { mode: 0o600 });
+  renameSync(`${path}.new`, path);
 }
 
 const digestOf = (refreshToken: string): string =>

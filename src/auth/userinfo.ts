@@ -4,6 +4,7 @@ import type { Environment } from '../options.ts';
 import { userinfoPath } from './globus-service.ts';
 import { UnansweredRequest } from './https-request.ts';
 import { sendRepeatedly } from './repeated-request.ts';
+import { passingStatuses } from './token-failure.ts';
 import { waitedFor } from './waited-for.ts';
 
 /** An answer has some hundred bytes. */
@@ -26,8 +27,8 @@ interface AskOptions {
 
 /**
  * Subject of an access token with the scope `openid`; null where Globus Auth does not tell it for this token. Throws
- * `AuthenticationError` with code `TOKEN_ENDPOINT_UNAVAILABLE` where Globus Auth cannot be asked: nobody knows then. A call that waits
- * keeps the process alive.
+ * `AuthenticationError` with code `TOKEN_ENDPOINT_UNAVAILABLE` where Globus Auth cannot be asked, which is retriable where it may pass, or
+ * something else answers in its place: nobody knows then. A call that waits keeps the process alive.
  */
 export async function askUserinfo(
   issuer: string,
@@ -54,11 +55,14 @@ export async function askWhoHolds(
   } as const;
   const answer = await waitedFor(sendRepeatedly(request, { repeatable: true })).catch(
     (error: unknown) => {
-      throw error instanceof UnansweredRequest ? untold(issuer, error.message) : error;
+      if (!(error instanceof UnansweredRequest)) throw error;
+      throw untold(issuer, error.message, error.failure.passing);
     },
   );
   if (answer.status === 401 || answer.status === 403) return null;
-  if (answer.status !== 200) throw untold(issuer, `HTTP ${answer.status}`);
+  if (answer.status !== 200) {
+    throw untold(issuer, `HTTP ${answer.status}`, passingStatuses.has(answer.status));
+  }
   return readClaims(readJson(answer.body, issuer));
 }
 
@@ -66,15 +70,15 @@ function readJson(body: string, issuer: string): unknown {
   try {
     return JSON.parse(body);
   } catch {
-    throw untold(issuer, 'an answer without JSON');
+    throw untold(issuer, 'an answer without JSON', false);
   }
 }
 
-const untold = (issuer: string, reason: string): AuthenticationError =>
+const untold = (issuer: string, reason: string, isPassing: boolean): AuthenticationError =>
   new AuthenticationError(
     'TOKEN_ENDPOINT_UNAVAILABLE',
-    `Globus Auth at ${issuer} was asked who is signed in, and cannot say so now: ${reason}.`,
-    true,
+    `Globus Auth at ${issuer} was asked who is signed in, and cannot say so${isPassing ? ' now' : ''}: ${reason}.`,
+    isPassing,
   );
 
 function readClaims(claims: unknown): Userinfo | null {

@@ -4,6 +4,7 @@ import { ConfigurationError } from '../errors.ts';
 import { resolveTransport } from '../options.ts';
 import { addConnectionFlags, type ConnectionFlags, optionsFrom } from './connection-flags.ts';
 import { exitCodesHelp } from './exit-codes.ts';
+import { topicOf } from './topic-name.ts';
 
 interface Flags extends ConnectionFlags {
   readonly topic?: string;
@@ -75,8 +76,10 @@ export function shipCommand(): Command {
 
 async function run(files: readonly string[], flags: Flags): Promise<void> {
   const { connection, delivery, routing } = optionsFrom(flags);
-  const { topic, keyField, headerFields, partition, compression } = flags;
+  const { keyField, headerFields, partition, compression } = flags;
   const { deadLetter, sourceHeaders, closeTimeout, key } = flags;
+  // Its arguments are files.
+  const topic = topicOf({ argument: undefined, flags, routing, env: process.env }) ?? undefined;
   const closeTimeoutMs = closeTimeout === undefined ? undefined : Math.round(closeTimeout * 1_000);
   const transport = resolveTransport({
     ...connection,

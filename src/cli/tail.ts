@@ -9,9 +9,6 @@ import type { TailFlags, TailPlan } from './tail/plan.ts';
 import type { PrintedOutput } from './tail/printed-output.ts';
 import type { Source } from './tail/sources.ts';
 
-/** How long at the end the output may take that was not taken yet, in milliseconds: whoever reads it may have stopped. */
-const lastOutputMs = 2_000;
-
 const signals = ['SIGINT', 'SIGTERM'] as const;
 
 /** 128 + SIGTERM, as shells have it. */
@@ -68,7 +65,7 @@ async function run(topic: string | undefined, flags: TailFlags): Promise<void> {
   const plan = planOf(topic, flags, { env: process.env, now: Date.now() });
   const interruption = new Interruption();
   try {
-    await waitedFor(tail(plan, flags, interruption.signal));
+    await waitedFor(tail(plan, flags, interruption));
   } catch (error) {
     if (!interruption.signal.aborted) throw error;
   } finally {
@@ -78,37 +75,33 @@ async function run(topic: string | undefined, flags: TailFlags): Promise<void> {
 }
 
 /** Ends without an error once it is interrupted. */
-async function tail(plan: TailPlan, flags: TailFlags, interrupted: AbortSignal): Promise<void> {
-  const [{ openSource }, { PrintedOutput }, { formFor }, { news, sayDiagnostics }, { stopAt }] =
+async function tail(plan: TailPlan, flags: TailFlags, interruption: Interruption): Promise<void> {
+  const [{ openSource }, { PrintedOutput }, { formFor }, { news, sayDiagnostics }] =
     await Promise.all([
       import('./tail/sources.ts'),
       import('./tail/printed-output.ts'),
       import('./tail/forms.ts'),
       import('./tail/news.ts'),
-      import('./tail/stop-at.ts'),
     ]);
   const say = news(flags);
   const counts = { read: 0, printed: 0 };
   const form = await formFor(process.stdout, flags);
   // In general the process ends where nobody reads its output any more: here, what was printed is to be committed first.
   process.stdout.removeAllListeners('error');
-  const output = new PrintedOutput(process.stdout);
-  const stop = AbortSignal.any([interrupted, output.gone]);
-  const { stopTime } = plan.reading;
-  const source = await openSource(
-    plan,
-    stopTime === null ? stop : AbortSignal.any([stop, stopAt(stopTime)]),
-  );
+  const output = new PrintedOutput(process.stdout, interruption.signal);
+  const stop = AbortSignal.any([interruption.signal, output.gone]);
+  const source = await openSource(plan, stop);
   if (plan.saysTroubles) sayDiagnostics(counts);
   say.beginning(plan, source.partitions);
   try {
     await print({ plan, source, form, output, stop }, counts);
   } finally {
-    const isTaken = await output.finish(lastOutputMs);
+    const isTaken = await output.finish();
     const isCommitted = await source.close();
-    say.ending(counts, { isTaken: isTaken || output.hadEnough, isCommitted });
-    // What nobody takes would keep the process alive.
-    if (!isTaken && !output.gone.aborted) process.stdout.destroy();
+    const { gone, hadEnough } = output;
+    say.ending(counts, { isTaken, hadEnough, isCommitted });
+    // Interrupted, and what nobody takes would keep the process alive.
+    if (!isTaken && !gone.aborted) process.exit(interruption.exitCode);
   }
   if (output.gone.aborted && !output.hadEnough) {
     throw new Error(`The output cannot be written (${systemErrorCode(output.gone.reason)}).`);

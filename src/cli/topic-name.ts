@@ -16,7 +16,7 @@ export function topicOf({ argument, flags, routing, env }: TopicSources): string
   if (topic === '') return null;
   if (isTokenLike(topic)) {
     throw new ConfigurationError(
-      'What is given as the topic looks like a token, and is not shown. The topic is the argument, --topic or DIASPORA_TOPIC; a refresh token goes into DIASPORA_REFRESH.',
+      'What is given as the topic looks like a token, and is not shown. The topic goes into --topic or DIASPORA_TOPIC; a refresh token goes into DIASPORA_REFRESH.',
       'topic',
     );
   }
@@ -40,14 +40,17 @@ export function requiredTopic(sources: TopicSources, command: string): string {
 const uuid = /[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}/gi;
 
 /**
- * A JSON Web Token, or what is as long as Globus's tokens and AWS's keys, and as mixed: names are long, too, but have words, and digits
- * at their ends.
+ * A JSON Web Token, or what is as long as Globus's tokens and AWS's secret keys, and as mixed: names are long, too, but have words, and
+ * digits at their ends. One in 40 of those keys has fewer digits; shorter passwords, and those of hexadecimal digits, are like names.
  */
 export function isTokenLike(topic: string): boolean {
   if (/(?:^|\s)eyJ[\w-]+\.[\w-]+/.test(topic)) return true;
   const [longest = ''] = (topic.replaceAll(uuid, '').match(/[\w+/=-]{37,}/g) ?? []).toSorted(
     (a, b) => b.length - a.length,
   );
+  const isLikeAwsKey = /^[A-Za-z\d+/]{40}$/.test(longest);
   const digitsInside = longest.match(/(?<=[A-Za-z])\d+(?=[A-Za-z])/g) ?? [];
-  return /[a-z]/.test(longest) && /[A-Z]/.test(longest) && digitsInside.length >= 3;
+  return (
+    /[a-z]/.test(longest) && /[A-Z]/.test(longest) && digitsInside.length >= (isLikeAwsKey ? 2 : 3)
+  );
 }

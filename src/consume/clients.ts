@@ -51,7 +51,10 @@ export function openClients(options: ResolvedConnection, diagnostics: Diagnostic
     async ready() {
       const bootstrapBrokers = await access.bootstrapBrokers();
       const signIn = access.signIn && (await clientSignIn(access.signIn, show));
-      return (events) => createClient({ ...options, bootstrapBrokers }, signIn, events);
+      return (events) => {
+        const client = createClient({ ...options, bootstrapBrokers }, signIn, events);
+        return access.answered === null ? client : tellingOf(client, access.answered);
+      };
     },
     refused() {
       const [last] = shown;
@@ -62,6 +65,27 @@ export function openClients(options: ResolvedConnection, diagnostics: Diagnostic
       return access.signIn !== null && (await secretOf(access.signIn)) !== last;
     },
     close: () => access.close(),
+  };
+}
+
+/** The client, which also tells of each connection that it has made and signed in: by kafkajs's own events of that. */
+function tellingOf({ kafka, ...client }: Client, onConnected: () => void): Client {
+  return {
+    ...client,
+    kafka: {
+      producer: (config) => kafka.producer(config),
+      consumer(config) {
+        const consumer = kafka.consumer(config);
+        consumer.on('consumer.connect', onConnected);
+        return consumer;
+      },
+      admin(config) {
+        const admin = kafka.admin(config);
+        admin.on('admin.connect', onConnected);
+        return admin;
+      },
+      logger: () => kafka.logger(),
+    },
   };
 }
 
@@ -80,6 +104,6 @@ async function clientSignIn(
       token: async () => show((await signIn.token()).value),
     };
   }
-  const { username, password } = await signIn.account();
+  const { username, password } = await signIn.account({ ahead: true });
   return { mechanism: signIn.mechanism, username, password: show(password) };
 }

@@ -10,6 +10,7 @@ import { GroupMember } from './group-member.ts';
 import { Handoff } from './handoff.ts';
 import {
   keyOf,
+  type Past,
   type Position,
   Positions,
   type Progress,
@@ -35,10 +36,20 @@ interface Read {
   readonly progress: Progress;
 }
 
-/** A record, and what to call once it is done with. */
+/** A record, and how its reader tells that it is done with it. */
 export interface Delivery {
   readonly record: ConsumedRecord;
+  /**
+   * Counts for this record and for all before it in its partition: done out of order, it commits earlier ones that are
+   * not done yet. What is done after `close()` is not committed.
+   */
   readonly done: () => void;
+}
+
+/** A record that the iteration was given, and what moves once it has gone past it. */
+interface Taken {
+  readonly record: ConsumedRecord;
+  readonly past: Past;
 }
 
 /**
@@ -74,6 +85,8 @@ export class DiasporaConsumer
   readonly #autoCommit: NodeJS.Timeout | null;
   readonly #forgetSignal: () => void;
   #reading = false;
+  /** Whether it is its reader who tells what it is done with. */
+  #toldDone = false;
   #committing = false;
   #closing: Promise<void> | null = null;
   #closed = false;
@@ -130,11 +143,11 @@ export class DiasporaConsumer
   }: {
     readonly signal?: AbortSignal;
   } = {}): AsyncGenerator<ConsumedRecord, void, undefined> {
-    this.#beginReading();
+    this.#beginReading({ toldDone: false });
     try {
-      for (let read = await this.#take(signal); read; read = await this.#take(signal)) {
-        yield read.record;
-        goPast(read);
+      for (let taken = await this.#take(signal); taken; taken = await this.#take(signal)) {
+        yield taken.record;
+        goPast(taken);
       }
     } finally {
       this.#reading = false;
@@ -142,19 +155,19 @@ export class DiasporaConsumer
   }
 
   /**
-   * As `records()`, for who asks for more before it is done with what it has: a record counts as gone past once it is done,
-   * and those before it in its partition with it. Where the partition was sought or lost in the meantime, that counts for nothing.
+   * As `records()`, for who asks for more before it is done with what it has: a record counts as gone past once its
+   * `done()` is called, and those before it in its partition with it. Only what is gone past is committed, by itself or by
+   * `commit()`. Where the partition was sought or lost in the meantime, or its log has begun anew, `done()` does nothing.
    */
   async *deliveries({
     signal,
   }: {
     readonly signal?: AbortSignal;
   } = {}): AsyncGenerator<Delivery, void, undefined> {
-    this.#beginReading();
+    this.#beginReading({ toldDone: true });
     try {
-      for (let read = await this.#take(signal); read; read = await this.#take(signal)) {
-        const done = goPast.bind(null, read);
-        yield { record: read.record, done };
+      for (let taken = await this.#take(signal); taken; taken = await this.#take(signal)) {
+        yield { record: taken.record, done: goPast.bind(null, taken) };
       }
     } finally {
       this.#reading = false;
@@ -163,10 +176,12 @@ export class DiasporaConsumer
 
   /**
    * Commits the offset behind this record; without one, behind everything that the iteration has been given, the record
-   * in hand included. Rejects with `DiasporaError`, code `COMMIT_FAILED`, also where the partition is another member's.
+   * in hand included, or, once that is `deliveries()`, behind what is done. Rejects with `DiasporaError`, code
+   * `COMMIT_FAILED`, also where the partition is another member's.
    */
   async commit(record?: Pick<ConsumedRecord, 'topic' | 'partition' | 'offset'>): Promise<void> {
-    const positions = record ? [after(record)] : this.#positions.given();
+    const all = this.#toldDone ? this.#positions.past() : this.#positions.given();
+    const positions = record ? [after(record)] : all;
     await this.#member.commit(() => positions);
   }
 
@@ -211,7 +226,7 @@ export class DiasporaConsumer
     await this.close();
   }
 
-  #beginReading(): void {
+  #beginReading({ toldDone }: { readonly toldDone: boolean }): void {
     if (this.#reading) {
       throw new DiasporaError(
         'ALREADY_READING',
@@ -219,13 +234,13 @@ export class DiasporaConsumer
       );
     }
     this.#reading = true;
+    this.#toldDone = toldDone;
   }
 
   /** Null at the end of the iteration. */
-  async #take(signal: AbortSignal | undefined): Promise<Read | null> {
+  async #take(signal: AbortSignal | undefined): Promise<Taken | null> {
     const read = await this.#handoff.take(signal);
-    read?.progress.give(read.record.offset);
-    return read;
+    return read && { record: read.record, past: read.progress.give(read.record.offset) };
   }
 
   async #close(): Promise<void> {
@@ -336,9 +351,9 @@ export class DiasporaConsumer
   }
 }
 
-/** Where its partition was sought or lost in the meantime, this is nobody's progress any more. */
-function goPast({ record, progress }: Read): void {
-  progress.goPast(record.offset + 1n);
+/** Where its partition was sought or lost in the meantime, or its log has begun anew, this is nobody's any more. */
+function goPast({ record, past }: Taken): void {
+  past.goTo(record.offset + 1n);
 }
 
 function after({ topic, partition, offset }: Position): Position {

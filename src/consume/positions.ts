@@ -26,14 +26,33 @@ export interface Found {
   readonly end: bigint | null;
 }
 
+/** How far the iteration has gone past the records of one log. */
+export class Past {
+  #next: bigint;
+
+  constructor(start: bigint) {
+    this.#next = start;
+  }
+
+  /** Behind the last record that it has gone past: what may be committed. */
+  get next(): bigint {
+    return this.#next;
+  }
+
+  /** Only forward: an explicit commit may be ahead. */
+  goTo(next: bigint): void {
+    if (next > this.#next) this.#next = next;
+  }
+}
+
 /** One way through a partition, until a seek or another member begins a new one. Offsets are those of the next record. */
 export class Progress {
   #given: bigint;
-  #past: bigint;
+  #past: Past;
 
   constructor(start: bigint) {
     this.#given = start;
-    this.#past = start;
+    this.#past = new Past(start);
   }
 
   /** Behind the last record that the iteration was given, the one in hand included. */
@@ -41,20 +60,16 @@ export class Progress {
     return this.#given;
   }
 
-  /** Behind the last record that it has gone past: what may be committed. */
-  get past(): bigint {
+  get past(): Past {
     return this.#past;
   }
 
-  give(offset: bigint): void {
-    // Nothing is given twice on one way: the log itself has begun anew.
-    if (offset < this.#given) this.#past = offset;
+  /** Answers what moves once the iteration has gone past the record. */
+  give(offset: bigint): Past {
+    // Nothing is given twice on one way: the log itself has begun anew, and what is done of the old one counts no more.
+    if (offset < this.#given) this.#past = new Past(offset);
     this.#given = offset + 1n;
-  }
-
-  /** Only forward: an explicit commit may be ahead. */
-  goPast(next: bigint): void {
-    if (next > this.#past) this.#past = next;
+    return this.#past;
   }
 }
 
@@ -162,23 +177,29 @@ export class Positions {
     );
   }
 
-  /** Behind what the iteration has gone past, where that is not committed. */
+  /** Behind what the iteration has gone past. */
+  past(): Position[] {
+    return [...this.#entries.values()].flatMap(({ partition, progress }) =>
+      progress ? { ...partition, offset: progress.past.next } : [],
+    );
+  }
+
+  /** The same, where that is not committed. */
   uncommitted(): Position[] {
-    return [...this.#entries.values()].flatMap(({ partition, progress, committed }) =>
-      progress && progress.past !== committed ? { ...partition, offset: progress.past } : [],
+    return this.past().filter(
+      (position) => this.#entries.get(keyOf(position))?.committed !== position.offset,
     );
   }
 
   /** A commit of these sets out: the answer is to be called when it has succeeded. */
   committing(positions: readonly Position[]): () => void {
-    const ways = positions.map((position) => this.#entries.get(keyOf(position))?.progress);
+    const pasts = positions.map((position) => this.#entries.get(keyOf(position))?.progress?.past);
     return () => {
       for (const [i, position] of positions.entries()) {
         const entry = this.#entries.get(keyOf(position));
-        if (!entry) continue;
-        entry.committed = position.offset;
-        // A seek in the meantime goes back, and stays back.
-        if (entry.progress === ways[i]) entry.progress?.goPast(position.offset);
+        if (entry) entry.committed = position.offset;
+        // After a seek in the meantime, or a log that began anew, this is nobody's: what went back stays back.
+        pasts[i]?.goTo(position.offset);
       }
     };
   }

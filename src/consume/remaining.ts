@@ -32,12 +32,18 @@ export class Remaining {
     return offset < (this.#ends.get(partition) ?? 0n);
   }
 
-  /** All before this offset has been read. Answers whether that is the end of what there is of the partition. */
+  /**
+   * All before this offset has been read. Answers whether that was the last of the partition. It never goes back: a place
+   * behind the last record may be told before its reader is done with that record.
+   */
   pass(partition: number, next: bigint): boolean {
-    const end = this.#ends.get(partition) ?? 0n;
-    if (next < end) this.#next.set(partition, next);
-    else this.#next.delete(partition);
-    return next >= end;
+    const before = this.#next.get(partition);
+    if (before === undefined || next <= before) return false;
+    if (next < (this.#ends.get(partition) ?? 0n)) {
+      this.#next.set(partition, next);
+      return false;
+    }
+    return this.#next.delete(partition);
   }
 
   /** As it stands in the middle of a sentence. */

@@ -19,6 +19,8 @@ export type Place =
 /** What is read of one partition. */
 export interface PartitionRange {
   readonly partition: number;
+  /** Offset at which the log begins, as of now: what was before is deleted. */
+  readonly low: bigint;
   /** Offset of the first record that may be read. */
   readonly start: bigint;
   /** Offset behind the last one, as of now. */
@@ -78,7 +80,7 @@ async function ask(
       const start = from === 'earliest' ? first : from === 'latest' ? last : startAt.get(partition);
       if (start === undefined) return [];
       const end = to === 'latest' ? last : (endAt.get(partition) ?? last);
-      return [{ partition, start: start < end ? start : end, end }];
+      return [{ partition, low: first, start: start < end ? start : end, end }];
     })
     .toSorted((a, b) => a.partition - b.partition);
 }

@@ -22,7 +22,11 @@ export type BrokerSignIn = {
   readonly remedy: string;
 } & (
   | { readonly mechanism: 'OAUTHBEARER'; token(): Promise<AccessToken> }
-  | { readonly mechanism: 'SCRAM-SHA-256' | 'SCRAM-SHA-512'; account(): Promise<Account> }
+  | {
+      readonly mechanism: 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
+      /** `ahead` of any connection: then `BrokerAccess.answered` is told of a broker that answers. Default false. */
+      account(options?: { readonly ahead: boolean }): Promise<Account>;
+    }
 );
 
 /** What connecting to the brokers takes beside TLS. */
@@ -31,6 +35,8 @@ export interface BrokerAccess {
   readonly signIn: BrokerSignIn | null;
   /** Brokers to begin with. Throws `AuthenticationError` where only the service key says them, and there is none. */
   bootstrapBrokers(): Promise<ResolvedConnection['bootstrapBrokers']>;
+  /** To be told of each broker that has answered a client which asks for accounts ahead; null where that changes nothing. */
+  readonly answered: (() => void) | null;
   /** Who is signed in, for messages; null where only the broker knows. */
   principal(): string | null;
   /** Ends renewals. */
@@ -42,7 +48,11 @@ export function openBrokerAccess(
   { auth, bootstrapBrokers }: Pick<ResolvedConnection, 'auth' | 'bootstrapBrokers'>,
   diagnostics: Diagnostics,
 ): BrokerAccess {
-  const known = { bootstrapBrokers: async () => bootstrapBrokers, principal: () => null };
+  const known = {
+    bootstrapBrokers: async () => bootstrapBrokers,
+    answered: null,
+    principal: () => null,
+  };
   switch (auth.type) {
     case 'globus':
     case 'token': {
@@ -107,9 +117,13 @@ function byServiceKey(
   };
   /** What was shown to brokers last: a refusal that comes late is that of an earlier key. */
   let shown: { readonly secret: string; readonly key: ServiceKey } | null = null;
-  /** How often brokers were asked for in a row without a sign-in to one, which is what follows where one answers. */
+  /** How often brokers were asked for in a row, and none has answered. */
   let inVain = 0;
+  const answered = (): void => {
+    inVain = 0;
+  };
   const refuse = (secret: string): void => {
+    answered();
     if (shown?.secret === secret) keys.refused(shown.key);
   };
   const tokens = new RenewingToken(async () => {
@@ -125,7 +139,7 @@ function byServiceKey(
       ? {
           mechanism: 'OAUTHBEARER',
           token: () => {
-            inVain = 0;
+            answered();
             return tokens.token();
           },
           refused: (value) => {
@@ -136,8 +150,8 @@ function byServiceKey(
         }
       : {
           mechanism: 'SCRAM-SHA-512',
-          account: async () => {
-            inVain = 0;
+          account: async (asked) => {
+            if (!asked?.ahead) answered();
             const present = await key();
             if (present.version !== 'v1') throw otherVersion();
             const { username, secretKey: password } = present;
@@ -149,6 +163,7 @@ function byServiceKey(
         };
   return {
     signIn,
+    answered: apiVersion === 'v3' ? null : answered,
     principal: () => subject ?? (shown?.key.version === 'v1' ? shown.key.username : null),
     async bootstrapBrokers() {
       if (bootstrapBrokers.length > 0) return bootstrapBrokers;

@@ -13,11 +13,17 @@ export async function readStore<T>(store: TokenStore, read: () => Promise<T>): P
   try {
     return await read();
   } catch (error) {
-    throw new AuthenticationError(
-      'TOKEN_STORE_UNUSABLE',
-      `The token store ${store.path} cannot be read (${reasonOf(error)}): make it readable, or name another directory in DIASPORA_USER_DIR.`,
-      false,
-      { cause: error },
-    );
+    throw unreadableStore(store, error);
   }
+}
+
+export function unreadableStore(store: TokenStore, error: unknown): AuthenticationError {
+  // It may have been said of a part of it.
+  if (error instanceof AuthenticationError) return error;
+  return new AuthenticationError(
+    'TOKEN_STORE_UNUSABLE',
+    `The token store ${store.path} cannot be read (${reasonOf(error)}): make it readable, or name another directory in DIASPORA_USER_DIR.`,
+    false,
+    { cause: error },
+  );
 }

@@ -3,7 +3,7 @@ import { backOff } from '../back-off.ts';
 import { Diagnostics } from '../diagnostics.ts';
 import { AuthenticationError, ConfigurationError, ServiceError } from '../errors.ts';
 import type { Environment, ResolvedDiaspora } from '../options.ts';
-import { isSameKey, type ServiceKey } from './service-key.ts';
+import { isSameKey, isSamePlaceAndKey, type ServiceKey } from './service-key.ts';
 import { ServiceSession } from './service-session.ts';
 
 export interface ServiceKeySourceOptions {
@@ -26,7 +26,7 @@ export interface ServiceKeySource {
   key(): Promise<ServiceKey>;
   /** Says that a broker refused a key, by default the present one: the next `key()` looks for another. */
   refused(key?: ServiceKey): void;
-  /** Says that nobody answers at the present key's endpoint: v3's service is asked meanwhile whether it names another by now. */
+  /** Says that nobody answers at the present key's endpoint: another is looked for meanwhile, in the token store and by v3's service. */
   unreachable(): void;
   /** Calls of `key()` fail from now on. */
   close(): void;
@@ -106,16 +106,17 @@ class SessionKeySource implements ServiceKeySource {
     const { key } = held;
     const since =
       key.version === 'v3' && key.createdAt !== null ? `, made at ${key.createdAt}` : '';
+    const put =
+      key.version === 'v3' ? ', or "npx diaspora-logger keys put" with the new --endpoint' : '';
     this.#diagnostics.emit(
       'BROKER_UNREACHABLE',
-      `Nobody answers at ${key.endpoint}: the stored service key${since}, has the brokers there. If they have moved, run "npx diaspora-logger keys create", which ends earlier keys, or "npx diaspora-logger keys put" with the new --endpoint; or set DIASPORA_BOOTSTRAP.`,
+      `Nobody answers at ${key.endpoint}: the stored service key${since}, has the brokers there. If they have moved, run "npx diaspora-logger keys create", which ends earlier keys${put}; or set DIASPORA_BOOTSTRAP.`,
       { apiVersion: key.version },
     );
-    if (key.version === 'v1') return;
     // Nobody waits for it: the service may be out of reach as well, and the brokers are tried again meanwhile.
-    this.#session.keys.ask(key).then(
-      (present) => {
-        if (this.#held === held) this.#hold(present);
+    this.#elsewhere(key).then(
+      (other) => {
+        if (this.#held === held && !isSamePlaceAndKey(other, key)) this.#hold(other);
       },
       () => {},
     );
@@ -179,6 +180,14 @@ class SessionKeySource implements ServiceKeySource {
       this.#sayFailed(asFailure(thrown));
       return null;
     }
+  }
+
+  /** What a person has stored comes first. Where the service names another place, the two are tried in turn. */
+  async #elsewhere(unanswered: ServiceKey): Promise<ServiceKey> {
+    const { keys } = this.#session;
+    const stored = await keys.stored();
+    if (stored !== null && !isSamePlaceAndKey(stored, unanswered)) return stored;
+    return unanswered.version === 'v1' ? unanswered : keys.ask(stored);
   }
 
   #sayRefused(held: Held): void {

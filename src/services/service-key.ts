@@ -37,3 +37,7 @@ export const isSameKey = (one: ServiceKey, other: ServiceKey): boolean =>
   one.secretKey === other.secretKey &&
   (one.version === 'v3' ? one.accessKey : one.username) ===
     (other.version === 'v3' ? other.accessKey : other.username);
+
+/** Whether brokers are shown the same, and at the same place. */
+export const isSamePlaceAndKey = (one: ServiceKey, other: ServiceKey): boolean =>
+  isSameKey(one, other) && (one.endpoint || null) === (other.endpoint || null);

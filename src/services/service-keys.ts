@@ -1,13 +1,19 @@
 /** The service key of one person: stored, asked of the Diaspora service, or made by it. */
 import { reasonOf } from '../auth/failure-reason.ts';
-import { type KeyOwner, readKey, type StoredKey, writeKey } from '../auth/stored-key.ts';
+import {
+  type KeyOwner,
+  readKey,
+  readSharedKey,
+  type StoredKey,
+  writeKey,
+} from '../auth/stored-key.ts';
 import type { TokenStore } from '../auth/token-store.ts';
 import { AuthenticationError, ConfigurationError } from '../errors.ts';
 import type { ResolvedDiaspora } from '../options.ts';
 import { keyIn } from './key-answer.ts';
 import { type KeyLockOptions, whileMakingKeys } from './key-lock.ts';
 import { readStore } from './read-store.ts';
-import { isSameKey, type ServiceKey } from './service-key.ts';
+import { isSameKey, isSamePlaceAndKey, type ServiceKey } from './service-key.ts';
 import type { ServiceRequests } from './service-requests.ts';
 import { isRowOf, unknownSubject } from './subject.ts';
 
@@ -28,29 +34,21 @@ export class ServiceKeys {
 
   /** The stored key; null for none. Asks nothing of the service. */
   async stored(): Promise<ServiceKey | null> {
-    const { store } = this.#options;
-    // Of most rows it is known without it: a stored key serves while Globus Auth cannot be asked.
+    const { store, auth } = this.#options;
+    // A row that does not say whose it is goes with the sign-in: Globus Auth is not waited for.
+    const unnamed = await readStore(store, () => readSharedKey(store, this.#owner(null)));
+    if (unnamed !== null && auth.apiVersion === 'v3') return keyOf(unnamed, '');
+    // Of most other rows it is known without it: a stored key serves while Globus Auth cannot be asked.
     let failure: unknown = null;
     const subject = await this.#options.subject().catch((error: unknown) => {
       failure = error;
       return null;
     });
-    const key = await readStore(store, () => readKey(store, this.#owner(subject)));
+    const key = unnamed ?? (await readStore(store, () => readKey(store, this.#owner(subject))));
     if (key === null && failure !== null) throw failure;
     if (key === null) return null;
-    const { secretKey, accessKey, endpoint, createdAt } = key;
-    if (accessKey !== null) {
-      return {
-        version: 'v3',
-        accessKey,
-        secretKey,
-        endpoint: endpoint ?? '',
-        createdAt,
-        fresh: false,
-      };
-    }
-    if (subject === null) throw failure ?? unknownSubject(this.#options.auth);
-    return { version: 'v1', username: subject, secretKey, endpoint, fresh: false };
+    if (subject === null && auth.apiVersion === 'v1') throw failure ?? unknownSubject(auth);
+    return keyOf(key, subject ?? '');
   }
 
   /** The stored key; where there is none, v3's present one or a new one. */
@@ -63,16 +61,19 @@ export class ServiceKeys {
 
   /**
    * v3's present key, of the service: no other ends by that, and a new one is made only where there is none. `seen` is what
-   * was stored before; where that is another one by the time of the answer, it is the newer one, and stays.
+   * was stored before; where that is another one by the time of the answer, it is the newer one, and stays. So do the brokers that are
+   * stored for the same key: a person may have put them there, and the service's are only answered.
    */
   async ask(seen: ServiceKey | null): Promise<ServiceKey> {
     const subject = await this.#requireSubject();
     const purpose = 'to give the access key';
     const key = await this.#send('POST', '/api/v3/key', purpose, subject);
     const stored = await this.stored();
-    if (stored !== null && !(seen !== null && isSameKey(stored, seen))) {
-      return isSameKey(stored, key) ? key : stored;
+    const isNewer = stored !== null && (seen === null || !isSamePlaceAndKey(stored, seen));
+    if (stored?.endpoint && isSameKey(stored, key)) {
+      return isNewer ? { ...key, endpoint: stored.endpoint } : withEndpoint(key, stored);
     }
+    if (isNewer && !isSameKey(stored, key)) return stored;
     // A store that cannot be written costs another request at the next start.
     return this.#keep(subject, key).catch(() => key);
   }
@@ -138,8 +139,10 @@ export class ServiceKeys {
     return keyIn(done, this.#options.auth.apiVersion, subject);
   }
 
-  async #keep(subject: string, key: ServiceKey): Promise<ServiceKey> {
-    if (this.#options.store.directory !== null) await this.#write(subject, storedForm(key));
+  async #keep(subject: string, answered: ServiceKey): Promise<ServiceKey> {
+    if (this.#options.store.directory === null) return answered;
+    const key = answered.endpoint ? answered : withEndpoint(answered, await this.stored());
+    await this.#write(subject, storedForm(key));
     return key;
   }
 
@@ -169,6 +172,28 @@ export class ServiceKeys {
   }
 }
 
+/** Where the service names no brokers, they are still where the store has them. */
+const withEndpoint = (key: ServiceKey, stored: ServiceKey | null): ServiceKey =>
+  key.endpoint || !stored?.endpoint ? key : { ...key, endpoint: stored.endpoint };
+
+/** `subject` is v1's user name. */
+function keyOf(
+  { secretKey, accessKey, endpoint, createdAt }: StoredKey,
+  subject: string,
+): ServiceKey {
+  if (accessKey === null) {
+    return { version: 'v1', username: subject, secretKey, endpoint, fresh: false };
+  }
+  return {
+    version: 'v3',
+    accessKey,
+    secretKey,
+    endpoint: endpoint ?? '',
+    createdAt,
+    fresh: false,
+  };
+}
+
 function storedForm(key: ServiceKey): StoredKey {
   const { secretKey } = key;
   if (key.version === 'v1') {
@@ -179,8 +204,8 @@ function storedForm(key: ServiceKey): StoredKey {
 }
 
 function unwritable(store: TokenStore, what: string, error: unknown): Error {
-  // There is no directory for it: the message says what to set.
-  if (error instanceof ConfigurationError) return error;
+  // There is no directory for it, or a part of it cannot be read: the message says what to do.
+  if (error instanceof ConfigurationError || error instanceof AuthenticationError) return error;
   return new AuthenticationError(
     'TOKEN_STORE_UNUSABLE',
     `${what}: the token store ${store.path} cannot be written (${reasonOf(error)}). Make it writable, or name another directory in DIASPORA_USER_DIR.`,

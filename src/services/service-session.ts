@@ -23,7 +23,8 @@ export class ServiceSession {
   readonly #options: ServiceSessionOptions;
   readonly #tokens: TokenSource;
   readonly #closing = new AbortController();
-  #subject: string | null = null;
+  /** The look-up that is under way, or that has found somebody. */
+  #subject: Promise<string | null> | null = null;
 
   constructor(options: ServiceSessionOptions) {
     const { auth, diagnostics, requestTimeoutMs, env } = options;
@@ -51,21 +52,33 @@ export class ServiceSession {
     return this.#closing.signal.aborted;
   }
 
-  /** Who asks; null while nobody knows. Looked up until it is known. */
-  async subject(): Promise<string | null> {
+  /** Who asks; null while nobody knows. Looked up until it is known, once for all who ask at once. */
+  subject(): Promise<string | null> {
+    if (this.#subject !== null) return this.#subject;
+    const lookUp = this.#findSubject();
+    this.#subject = lookUp;
+    const forget = (): void => {
+      if (this.#subject === lookUp) this.#subject = null;
+    };
+    lookUp.then((subject) => {
+      if (subject === null) forget();
+    }, forget);
+    return lookUp;
+  }
+
+  forgetSubject(): void {
+    this.#subject = null;
+  }
+
+  async #findSubject(): Promise<string | null> {
     try {
-      this.#subject ??= await findSubject({ ...this.#options, store: this.store });
+      return await findSubject({ ...this.#options, store: this.store });
     } catch (error) {
       const isOutage =
         error instanceof AuthenticationError && error.code === 'TOKEN_ENDPOINT_UNAVAILABLE';
       if (isOutage) this.#options.diagnostics.emit('TOKEN_ENDPOINT_UNAVAILABLE', error.message);
       throw error;
     }
-    return this.#subject;
-  }
-
-  forgetSubject(): void {
-    this.#subject = null;
   }
 
   /** Ends requests that are under way. */

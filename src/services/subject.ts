@@ -4,7 +4,7 @@ import { askOwner } from '../auth/openid-token.ts';
 import type { StoredTokens, TokenStore } from '../auth/token-store.ts';
 import { AuthenticationError, ConfigurationError } from '../errors.ts';
 import type { Environment, ResolvedDiaspora } from '../options.ts';
-import { readStore } from './read-store.ts';
+import { readStore, unreadableStore } from './read-store.ts';
 
 export interface SubjectOptions {
   readonly auth: ResolvedDiaspora;
@@ -39,7 +39,7 @@ export async function findSubject(options: SubjectOptions): Promise<string | nul
 
 /**
  * Whether who asks is who signed in to the token store: no refresh token is given, or it is the store's own, which may have replaced it
- * since. Of another one the store knows nothing, and the person that it knows is not taken for its owner.
+ * since. Of another one the store knows nothing, and the person that it knows is not taken for its owner. Throws as `readStore` does.
  */
 export function isOfStore(
   auth: ResolvedDiaspora,
@@ -48,7 +48,11 @@ export function isOfStore(
 ): boolean {
   const { refreshToken, refreshTokenFile } = auth.globus;
   if (refreshToken === undefined) return refreshTokenFile === undefined;
-  return shared !== null && store.standsFor(refreshToken, shared.refresh_token);
+  try {
+    return shared !== null && store.standsFor(refreshToken, shared.refresh_token);
+  } catch (error) {
+    throw unreadableStore(store, error);
+  }
 }
 
 /** Whether a row of the event service's tokens is this person's. globus_sdk 3 does not say whose a row is: then it is whose sign-in is used. */

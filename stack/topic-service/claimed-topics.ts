@@ -16,8 +16,11 @@ const connectionTestConfig = { 'retention.ms': '3600000', 'max.message.bytes': '
 const atOnce = 8;
 const inLine = 1_000;
 
-/** For how long this process remembers its own claims, in milliseconds: brokers may learn of them a little later. */
-const rememberedMs = 10_000;
+/**
+ * For how long this process remembers its own claims, in milliseconds: brokers may learn of them a little later. A claim that
+ * ends without an answer may have been taken all the same, up to 30 s after it began (two questions), and be seen 10 s later.
+ */
+const rememberedMs = 60_000;
 
 export class ClaimedTopics {
   readonly #rights: AccessRights;
@@ -46,8 +49,8 @@ export class ClaimedTopics {
       if (!isOwn && !isFree) throw claimedByOthers(topic);
       // Before the topic: whoever knows the topic finds its owner's rights.
       const lacking = principals.filter((one) => !owners.has(one));
-      if (lacking.length > 0) await this.#rights.grant(lacking, { topic });
       this.#remember(topic, principals);
+      if (lacking.length > 0) await this.#rights.grant(lacking, { topic });
       try {
         const made = await this.#topics.create(topic);
         return made || lacking.length > 0 ? 'success' : 'no-op';

@@ -16,7 +16,9 @@ import { uniqueTopic } from '../shared-stack.ts';
 import { reportFigures } from './report/figures.ts';
 import { inForm } from './report/form.ts';
 
-const count = inForm({ full: 1_000_000, short: 20_000 });
+/** Lines of each file. Few are shipped before anything can happen to them: the second file then waits until it has. */
+const lines = inForm({ full: [1_000_000], short: [10_000, 10_000] });
+const count = lines.reduce((sum, ofFile) => sum + ofFile, 0);
 
 /** Of the whole process, in bytes. */
 const memoryBound = 250e6;
@@ -28,16 +30,19 @@ const commandLine = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.
 
 let stack: Stack;
 let directory: string;
-/** Each has one half of the lines. */
-let files: readonly [string, string];
+let files: readonly string[];
 
 beforeAll(async () => {
   await buildPackage();
   stack = await startStack();
   directory = await mkdtemp(join(tmpdir(), 'ship-'));
-  files = [join(directory, 'first.ndjson'), join(directory, 'second.ndjson')];
-  await writeLines(files[0], 0, count / 2);
-  await writeLines(files[1], count / 2, count);
+  files = lines.map((_, index) => join(directory, `${index}.ndjson`));
+  let written = 0;
+  for (const [index, file] of files.entries()) {
+    const end = written + (lines[index] ?? 0);
+    await writeLines(file, written, end);
+    written = end;
+  }
 });
 afterAll(async () => {
   await stack.stop();
@@ -46,7 +51,7 @@ afterAll(async () => {
 
 interface Way {
   readonly what: string;
-  /** Done once the first records have come. The second half of the lines is not read before it calls `goOn`. */
+  /** Done once the first records have come. A second file is not read before it calls `goOn`. */
   readonly fault: (goOn: () => void) => Promise<void>;
 }
 
@@ -63,7 +68,7 @@ const restarted: Way = {
 
 const ways = inForm({ full: [undisturbed, restarted], short: [restarted] });
 
-describe(`\`ship\` of files of ${count} lines: each is there once, in little memory,`, () => {
+describe(`\`ship\` of ${count} lines: each is there once, in little memory,`, () => {
   it.for(ways)('where $what', async ({ what, fault }, context) => {
     const { expect } = context;
     const topic = uniqueTopic('ship');
@@ -134,10 +139,10 @@ interface RunningShip {
 
 async function startShip(topic: string): Promise<RunningShip> {
   const { refreshToken } = await stack.globus.signIn();
-  const [first, second] = files;
   const flags = ['--topic', topic, '--source-headers', '--json'];
-  // Between the files it reads its standard input, in which nothing is: to its end.
-  const child = spawn(process.execPath, [commandLine, 'ship', ...flags, first, '-', second], {
+  // Between two files it reads its standard input, in which nothing is: to its end.
+  const inputs = files.flatMap((file, index) => (index === 0 ? [file] : ['-', file]));
+  const child = spawn(process.execPath, [commandLine, 'ship', ...flags, ...inputs], {
     env: { PATH: process.env['PATH'], ...stack.env, DIASPORA_REFRESH: refreshToken },
     stdio: 'pipe',
   });

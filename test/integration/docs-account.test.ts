@@ -251,6 +251,14 @@ describe('docs/keys.md', () => {
         MOVED: 'secret',
         DIASPORA_SUBJECT: person.subject,
       }),
+    'The key is not kept': async () => {
+      const { username, subject, env } = accounts.newcomer();
+      const { refreshToken } = await stack.globus.signIn(username);
+      const signedIn = { DIASPORA_REFRESH: refreshToken, DIASPORA_SUBJECT: subject };
+      return runCommand(['keys', 'create', '--yes'], {
+        env: { ...env, ...signedIn, DIASPORA_USER_DIR: '', HOME: '' },
+      });
+    },
     'Nobody has signed in here': () => runAsNobody(['keys', 'create', '--yes']),
     'not ready within': () =>
       run(['wait-ready', '--brokers', 'localhost:1', '--max-minutes', '0.05']),

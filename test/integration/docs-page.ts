@@ -51,9 +51,12 @@ export class DocsPage {
     );
   }
 
-  /** A test has run this file. It need not be one of the page's. */
+  /** A test has run this file, and with it those that it names. It need not be one of the page's. */
   ran(name: string): void {
-    this.#ask(({ file }) => file === name);
+    for (const { code } of this.#ask(({ file }) => file === name)) {
+      const named = this.untested().filter(({ file }) => file && code.includes(`./${file}`));
+      for (const { file } of named) if (file !== null) this.ran(file);
+    }
   }
 
   /** All snippets of a language, in the order of the page. */

@@ -208,6 +208,23 @@ describe.concurrent('tail', () => {
       expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(until));
     });
 
+    it('reads on behind a time to come what was there by then, and waits for whoever reads it', async () => {
+      const topic = await newTopic('tail', 2);
+      const padding = 'x'.repeat(1_000);
+      const records = Array.from({ length: 5_000 }, (_, i) => ({
+        value: `${i} ${padding}`,
+        partition: i % 2,
+      }));
+      await send(topic, ...records);
+      const until = new Date(Date.now() + 4_000).toISOString();
+      const args = [topic, '--from', 'earliest', '--until', until, ...plain];
+      const { out, err } = await startShell(
+        `diaspora-logger tail ${args.join(' ')} | (sleep 7; wc -l)`,
+      ).ended;
+      expect(out.trim()).toBe('5000');
+      expect(lines(err).at(-1)).toBe('diaspora-logger: 5000 records read, 5000 printed.');
+    });
+
     it('shows what comes from now on until Ctrl-C, which leaves a summary and 130', async () => {
       const topic = await newTopic('tail', 2);
       await send(topic, ...numbered(10, 2));
@@ -339,6 +356,35 @@ describe.concurrent('tail', () => {
       expect(behind).toBeLessThanOrEqual(BigInt(printed ?? 0));
       const again = await runCommand(member(topic, group, ...plain, '-n', '1'));
       expect(again.out).toBe(`${behind} ${padding}\n`);
+    });
+
+    it('ends at Ctrl-C though nobody takes its output, with what was taken committed', async () => {
+      const topic = await newTopic('tail-group');
+      const group = uniqueTopic('group');
+      const padding = 'x'.repeat(1_000);
+      await send(topic, ...Array.from({ length: 500 }, (_, i) => ({ value: `${i} ${padding}` })));
+      const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+      const child = spawn(process.execPath, [main, ...member(topic, group, ...plain)], {
+        env: { PATH: process.env['PATH'] },
+        stdio: ['ignore', 'pipe', 'pipe'],
+        timeout: 100_000,
+      });
+      let err = '';
+      child.stderr.on('data', (chunk) => {
+        err += chunk;
+      });
+      // What a pipe holds is taken; whoever would read it is stuck.
+      await expect.poll(() => committed(group, topic), { timeout: 40_000 }).toBeGreaterThan(0n);
+      child.kill('SIGINT');
+      await once(child, 'exit');
+      expect({ code: child.exitCode, signal: child.signalCode }).toEqual({
+        code: 130,
+        signal: null,
+      });
+      expect(err).toContain('What was taken is committed: the rest comes again.');
+      const behind = await committed(group, topic);
+      expect(behind).toBeLessThan(500n);
+      child.stdout.destroy();
     });
 
     it('commits past records that its filters leave out, once all before them were printed', async () => {

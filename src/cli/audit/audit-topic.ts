@@ -13,6 +13,8 @@ const mostPlaces = 10;
 /** Where a partition was read from, and up to where. */
 export interface ReadRange {
   readonly partition: number;
+  /** Where its log began. */
+  readonly low: bigint;
   readonly start: bigint;
   readonly end: bigint;
 }
@@ -82,10 +84,11 @@ export async function auditTopic(
   const found = new Found(limit);
   for await (const record of first.records()) found.add(record);
   const starts = first.partitions.map(
-    ({ partition, start }): PartitionStart => ({
+    ({ partition, low, start }): PartitionStart => ({
       partition,
       isCut: start > 0n,
-      beforeTime: since ?? found.firstTimes.get(partition) ?? null,
+      // What retention has taken from the log may be younger than what was not asked for.
+      beforeTime: since !== null && start > low ? since : (found.firstTimes.get(partition) ?? null),
     }),
   );
   const sources = [...found.sources.values()];
@@ -93,7 +96,7 @@ export async function auditTopic(
     (source) => source.repeatedCount > 0 || source.gaps(starts).lost.length > 0,
   );
   const places = isFaulty
-    ? await findPlaces({ open, firstRead: first.partitions, sources, starts, limit })
+    ? await findPlaces({ open, firstRead: first.partitions, found, starts, limit })
     : new Places();
   return {
     partitions: first.partitions.length,
@@ -130,6 +133,12 @@ class Found {
     }
     source.add(mark.sequence, { partition, offset }, timestamp);
   }
+
+  /** Behind the end of what `add` was given. */
+  arrivedLater({ sourceId, sequence }: Mark, { partition, offset }: Position): void {
+    const source = this.sources.get(sourceId);
+    if (source?.arrivedLater(sequence, { partition, offset })) this.records += 1;
+  }
 }
 
 /** Places of the records that somebody asks for, by source and number. */
@@ -158,7 +167,7 @@ class Places {
 interface PlacesQuestion {
   readonly open: () => Promise<Reading>;
   readonly firstRead: readonly ReadRange[];
-  readonly sources: readonly Source[];
+  readonly found: Found;
   readonly starts: readonly PartitionStart[];
   readonly limit: number;
 }
@@ -167,26 +176,26 @@ interface PlacesQuestion {
 async function findPlaces({
   open,
   firstRead,
-  sources,
+  found,
   starts,
   limit,
 }: PlacesQuestion): Promise<Places> {
-  const byId = new Map(sources.map((source) => [source.id, source]));
-  const ends = new Map(firstRead.map(({ partition, end }) => [partition, end]));
-  for (;;) {
+  const sources = [...found.sources.values()];
+  for (let lastRead = firstRead; ; ) {
+    const ends = new Map(lastRead.map(({ partition, end }) => [partition, end]));
     const places = new Places();
     for (const source of sources) {
       for (const sequence of source.repeated) places.want(source.id, sequence);
       for (const sequence of edgesOf(source, starts, limit)) places.want(source.id, sequence);
     }
-    for await (const record of (await open()).records()) {
+    const reading = await open();
+    for await (const record of reading.records()) {
       const mark = markOf(record);
       if (!mark) continue;
       places.add(mark, record);
-      if (record.offset >= (ends.get(record.partition) ?? 0n)) {
-        byId.get(mark.sourceId)?.arrivedLater(mark.sequence);
-      }
+      if (record.offset >= (ends.get(record.partition) ?? 0n)) found.arrivedLater(mark, record);
     }
+    lastRead = reading.partitions;
     const isComplete = sources.every((source) =>
       edgesOf(source, starts, limit).every((sequence) => places.isWanted(source.id, sequence)),
     );

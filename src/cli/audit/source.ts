@@ -13,12 +13,6 @@ export interface Reordered extends Position {
   readonly after: number;
 }
 
-/** What one partition holds of the source. */
-interface Share {
-  lowest: number;
-  highest: number;
-}
-
 /** Where the reading of a partition begins. */
 export interface PartitionStart {
   readonly partition: number;
@@ -38,7 +32,10 @@ export class Source {
   readonly #reordered = new Map<number, Reordered>();
   readonly #limit: number;
   readonly #numbers = new SequenceSet();
-  readonly #shares = new Map<number, Share>();
+  /** By partition, of what was there when the audit began. */
+  readonly #lowest = new Map<number, number>();
+  /** By partition, of all that was read. */
+  readonly #highest = new Map<number, number>();
   #earliest = Number.POSITIVE_INFINITY;
 
   /** Of each kind of fault, `limit` are kept with their places; all are counted. */
@@ -72,21 +69,17 @@ export class Source {
   add(sequence: number, position: Position, timestamp: number): void {
     this.records += 1;
     this.#earliest = Math.min(this.#earliest, timestamp);
-    const after = this.#goOn(position.partition, sequence);
+    const { partition } = position;
+    this.#lowest.set(partition, Math.min(this.#lowest.get(partition) ?? sequence, sequence));
+    const after = this.#goOn(partition, sequence);
     if (!this.#numbers.add(sequence)) this.#repeat(sequence);
     else if (after !== null) this.#reordered.set(sequence, { sequence, ...position, after });
   }
 
   /** The highest number that the partition had before, where this one is not above it; null where it is. */
   #goOn(partition: number, sequence: number): number | null {
-    const share = this.#shares.get(partition);
-    if (!share) {
-      this.#shares.set(partition, { lowest: sequence, highest: sequence });
-      return null;
-    }
-    const { highest } = share;
-    share.lowest = Math.min(share.lowest, sequence);
-    share.highest = Math.max(highest, sequence);
+    const highest = this.#highest.get(partition) ?? -1;
+    this.#highest.set(partition, Math.max(highest, sequence));
     return sequence > highest ? null : highest;
   }
 
@@ -97,9 +90,16 @@ export class Source {
     this.#reordered.delete(sequence);
   }
 
-  /** A record that came after the audit had begun: it was on its way, and is not lost. */
-  arrivedLater(sequence: number): void {
-    if (sequence <= this.last) this.#numbers.add(sequence);
+  /**
+   * For each record that came after the audit had begun, in its partition's order. One that was missing was on its way, and
+   * is not lost: it counts as those before, which is answered. The others are not of this audit.
+   */
+  arrivedLater(sequence: number, position: Position): boolean {
+    const after = this.#goOn(position.partition, sequence);
+    if (sequence > this.last || !this.#numbers.add(sequence)) return false;
+    this.records += 1;
+    if (after !== null) this.#reordered.set(sequence, { sequence, ...position, after });
+    return true;
   }
 
   /** Numbers that are nowhere: lost, or, below the first of these, perhaps where nothing was read. */
@@ -117,8 +117,8 @@ export class Source {
   /** In a partition numbers only rise: what was before its first record that was read has a lower one. */
   #unreadBelow({ partition, isCut, beforeTime }: PartitionStart): number {
     if (!isCut) return 0;
-    const share = this.#shares.get(partition);
-    if (share) return share.lowest;
+    const lowest = this.#lowest.get(partition);
+    if (lowest !== undefined) return lowest;
     // A source numbers its records as time goes by: what is older than all that was read of it has a lower number.
     return beforeTime !== null && beforeTime <= this.#earliest
       ? this.first

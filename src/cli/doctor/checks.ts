@@ -9,7 +9,7 @@ import { examineEnvironment } from './environment.ts';
 import { type Examination, type Finding, type Step, skipped } from './examination.ts';
 import { examineNames, examineTcp } from './reach.ts';
 import { examineRoundTrip, type RoundTrip } from './round-trip.ts';
-import { examineKey, examineService } from './service.ts';
+import { examineKey, examineService, unlessKeyStored } from './service.ts';
 import { examineBrokers, examineSignIn } from './sign-in.ts';
 import { examineTls } from './tls.ts';
 import { examineStore, examineToken } from './token.ts';
@@ -44,7 +44,11 @@ export async function examineAll(examination: Examination, asked: Asked): Promis
   );
   const token = await examination.check(
     { id: 'token', title: 'Credentials', needs: [configuration], ...globus },
-    ([{ options }]) => examineToken(options, env),
+    ([{ options }]) => {
+      const examine = (): Promise<Finding<true>> => examineToken(options, env);
+      if (options.auth.type !== 'diaspora') return examine();
+      return unlessKeyStored(options.auth, env, { ...globus, examine });
+    },
   );
   const key = await examineServiceAndKey(examination, configuration, env);
   const trip = await examineCluster(examination, asked, { configuration, token, key });
@@ -64,7 +68,7 @@ async function examineServiceAndKey(
   if (auth?.type !== 'diaspora') return { title: '', value: true };
   const service = { waitsFor: `the service at ${auth.serviceUrl}`, timeoutMs: 15_000 };
   await examination.check({ id: 'service', title: 'Service', needs: [], ...service }, () =>
-    examineService(auth, env),
+    unlessKeyStored(auth, env, { ...service, examine: () => examineService(auth, env) }),
   );
   return examination.check({ id: 'key', title: 'Service key', needs: [], ...here }, () =>
     examineKey(auth, env),

@@ -97,12 +97,7 @@ export class Examination {
     run: (signal: AbortSignal) => Promise<Finding<T>> | Finding<T>,
   ): Promise<Finding<T>> {
     const stop = new AbortController();
-    const late = (): Error =>
-      new ConnectionError(
-        'TIMED_OUT',
-        `No answer within ${Math.round(timeoutMs / 1_000)} s: waited for ${waitsFor}.`,
-        false,
-      );
+    const late = (): Error => noAnswer(waitsFor, timeoutMs);
     try {
       return await within((async () => run(stop.signal))(), { timeoutMs, late });
     } catch (error) {
@@ -131,6 +126,13 @@ export class Examination {
     return { title, value };
   }
 }
+
+export const noAnswer = (waitsFor: string, timeoutMs: number): ConnectionError =>
+  new ConnectionError(
+    'TIMED_OUT',
+    `No answer within ${Math.round(timeoutMs / 1_000)} s: waited for ${waitsFor}.`,
+    false,
+  );
 
 /** Those that were needed were found to be there. */
 function areValues<Needs extends readonly unknown[]>(values: readonly unknown[]): values is Needs {

@@ -1,8 +1,9 @@
 /** The Diaspora service, where its key signs in. */
+import { within } from '../../deadline.ts';
 import type { Environment, ResolvedDiaspora } from '../../options.ts';
 import { DiasporaClient } from '../../services/diaspora-client.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { type Finding, ok, warning } from './examination.ts';
+import { type Finding, failure, noAnswer, ok, warning } from './examination.ts';
 
 /** Of one request, in milliseconds: it is tried four times at most. */
 const requestTimeoutMs = 3_000;
@@ -24,6 +25,35 @@ function clientOf(auth: ResolvedDiaspora, env: Environment): DiasporaClient {
     ...(refreshTokenFile !== undefined && { refreshTokenFile }),
     ...(oauthClientSecret !== undefined && { oauthClientSecret }),
   });
+}
+
+/** Of a check's time, in milliseconds: what is left for a look at the token store. */
+const storedKeyMs = 2_000;
+
+/** A check that asks Globus Auth or the service. */
+interface Question {
+  readonly waitsFor: string;
+  /** All its milliseconds. */
+  readonly timeoutMs: number;
+  readonly examine: () => Promise<Finding<true>>;
+}
+
+/** A stored key signs in without Globus and the service: what is wrong with them is worth a word then. */
+export async function unlessKeyStored(
+  auth: ResolvedDiaspora,
+  env: Environment,
+  { waitsFor, timeoutMs, examine }: Question,
+): Promise<Finding<true>> {
+  const answerMs = timeoutMs - storedKeyMs;
+  const late = (): Error => noAnswer(waitsFor, answerMs);
+  try {
+    return await within(examine(), { timeoutMs: answerMs, late });
+  } catch (error) {
+    await using client = clientOf(auth, env);
+    const key = await client.getSecretKey().catch(() => null);
+    if (key === null) throw error;
+    return warning(true, ...failure(error).notes, 'The stored service key signs in all the same.');
+  }
 }
 
 /** Throws `ServiceError` and `AuthenticationError`. */

@@ -5,9 +5,9 @@ import { type SignedIn, whoIsSignedIn } from '../../auth/signed-in.ts';
 import { openTokenSource } from '../../auth/token-source.ts';
 import { storeOf } from '../../auth/token-store.ts';
 import { Diagnostics } from '../../diagnostics.ts';
-import { AuthenticationError, ConfigurationError, systemErrorCode } from '../../errors.ts';
+import { ConfigurationError, systemErrorCode } from '../../errors.ts';
 import type { Environment, ResolvedConnection, ResolvedGlobus } from '../../options.ts';
-import { type Finding, failure, ok, skipped, warning } from './examination.ts';
+import { type Finding, ok, skipped, warning } from './examination.ts';
 
 /** Of one request to Globus Auth, in milliseconds: it is tried four times at most. */
 const requestTimeoutMs = 4_000;
@@ -75,7 +75,7 @@ export async function examineToken(
     case 'globus':
       return describe(await whoIsSignedIn({ auth, requestTimeoutMs, env }));
     case 'diaspora':
-      return examineForKey(auth.globus, env);
+      return describe(await whoIsSignedIn({ auth: auth.globus, requestTimeoutMs, env }));
     case 'token':
     case 'aws-iam': {
       const source = openTokenSource({
@@ -95,17 +95,6 @@ export async function examineToken(
       return ok(true, 'a client certificate: see TLS and Sign-in');
     case 'none':
       return ok(true, 'none: nobody signs in');
-  }
-}
-
-/** A stored service key signs in without Globus. */
-async function examineForKey(auth: ResolvedGlobus, env: Environment): Promise<Finding<true>> {
-  try {
-    return describe(await whoIsSignedIn({ auth, requestTimeoutMs, env }));
-  } catch (error) {
-    if (!(error instanceof AuthenticationError)) throw error;
-    const { notes } = failure(error);
-    return warning(true, ...notes, 'A stored service key signs in all the same.');
   }
 }
 

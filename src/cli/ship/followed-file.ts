@@ -1,5 +1,5 @@
 /** One file that grows: what is new in it, also after it was emptied. */
-import { constants } from 'node:fs';
+import { constants, fstatSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 
 /** Bytes that are read at a time. */
@@ -45,9 +45,9 @@ export class FollowedFile {
     return this.#position;
   }
 
-  /** Bytes that it has now. Rejects with what the file system says. */
-  async size(): Promise<number> {
-    return (await this.#handle.stat()).size;
+  /** Bytes that it has now. Throws what the file system says. */
+  get size(): number {
+    return fstatSync(this.#handle.fd).size;
   }
 
   isSameAs(stat: { readonly dev: number; readonly ino: number }): boolean {

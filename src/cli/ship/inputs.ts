@@ -26,6 +26,8 @@ export interface Input {
   readonly kind: 'file' | 'pipe' | 'terminal';
   /** Bytes of a regular file, which keeps what is not read; null for all others. */
   readonly size: number | null;
+  /** What they are by now; null also where the file is gone, or another has its name. */
+  sizeNow(): number | null;
   open(): Readable;
 }
 
@@ -47,7 +49,8 @@ function standardInput(): Input {
   const stat = fstatSync(0);
   const kind = process.stdin.isTTY ? 'terminal' : stat.isFile() ? 'file' : 'pipe';
   const size = stat.isFile() ? stat.size : null;
-  return { name: 'standard input', path: null, kind, size, open: () => process.stdin };
+  const sizeNow = (): number | null => sizeOf(0, stat);
+  return { name: 'standard input', path: null, kind, size, sizeNow, open: () => process.stdin };
 }
 
 function fileNamed(path: string): Input {
@@ -57,9 +60,21 @@ function fileNamed(path: string): Input {
     path,
     kind: stat?.isFIFO() ? 'pipe' : 'file',
     size: stat?.isFile() ? stat.size : null,
+    sizeNow: () => sizeOf(path, stat),
     open: () =>
       stat?.isFIFO() ? openPipe(path) : createReadStream(path, { highWaterMark: chunkBytes }),
   };
+}
+
+/** Null where it is no regular file, or not the one that it was. */
+function sizeOf(file: string | 0, before: Stats | null): number | null {
+  try {
+    const now = file === 0 ? fstatSync(file) : statSync(file);
+    const isSame = now.dev === before?.dev && now.ino === before.ino;
+    return isSame && now.isFile() ? now.size : null;
+  } catch {
+    return null;
+  }
 }
 
 /** Waits for its writer as a socket does: an ordinary `open` would hold a thread until there is one, and with it the end of the process. */

@@ -59,6 +59,11 @@ export class LineShipper {
     );
   }
 
+  /** That were pushed. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Bytes up to the end of the last line that has one. */
   get wholeLineBytes(): number {
     return this.#wholeLines;

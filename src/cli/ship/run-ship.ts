@@ -4,11 +4,11 @@ import type { ResolvedTransport } from '../../options.ts';
 import { KeepAlive } from '../../produce/keep-alive.ts';
 import { exitCodes, SilentExit } from '../exit-codes.ts';
 import { printJson } from '../output.ts';
-import { checkFollowed, followFiles } from './follow.ts';
+import { checkFollowed, FollowReader } from './follow.ts';
 import { type Input, inputsOf } from './inputs.ts';
 import { LastTrouble } from './last-trouble.ts';
 import { Progress } from './progress.ts';
-import { readInputs } from './reader.ts';
+import { InputReader } from './reader.ts';
 import { Shipment } from './shipment.ts';
 import { lastWordsMs, Stopping } from './stopping.ts';
 import { exitCodeFor, inWords, type Summary } from './summary.ts';
@@ -55,10 +55,10 @@ export async function runShip(options: ShipOptions): Promise<void> {
     onImpatient: () => stopping.giveUp(),
     say: progress.say,
   });
-  let unread: readonly string[] = [];
 
   const tell = (): Summary => {
     progress.end();
+    const { unread } = reader;
     const told = shipment.summary(unread, stopping.signal);
     for (const one of unread) progress.say(`diaspora-logger: ${one}.`);
     // Where stdout is a copy of the input, nothing else belongs there.
@@ -77,6 +77,11 @@ export async function runShip(options: ShipOptions): Promise<void> {
       process.exit(exitCode);
     },
   });
+  const { linesOf, take } = shipment;
+  const reading = { stopping, linesOf, take, say: progress.say };
+  const reader = follow
+    ? new FollowReader(files, { ...reading, from: follow })
+    : new InputReader(inputs, reading);
 
   // Neither a pipe that is not read nor a broker that is away keeps a process alive.
   const keepAlive = new KeepAlive();
@@ -90,13 +95,9 @@ export async function runShip(options: ShipOptions): Promise<void> {
       'diaspora-logger: reading lines from the terminal; Ctrl-D at the beginning of one ends.',
     );
   }
-  const { linesOf, take } = shipment;
-  const reading = { stopping, linesOf, take, say: progress.say };
   let isTaken = true;
   try {
-    unread = follow
-      ? await followFiles(files, { ...reading, from: follow })
-      : await readInputs(inputs, reading);
+    await reader.run();
     await shipment.deliver(stopping.asked);
     if (tee) isTaken = await tee.finish(stopping.asked);
   } catch (error) {

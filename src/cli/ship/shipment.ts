@@ -26,21 +26,28 @@ export interface ShipmentOptions {
   readonly say: (line: string) => void;
 }
 
+/** The end of reading, asked for by a signal. */
+interface Stop {
+  /** When it was (`performance.now()` milliseconds); null where it was not. */
+  at: number | null;
+  /** Aborted when closing has taken as long as it may. */
+  readonly expired: AbortController;
+}
+
 export class Shipment {
   readonly #options: ShipmentOptions;
   readonly #shipper: ReturnType<typeof openShipper>;
   readonly #builder: RecordBuilder;
   readonly #checkpoints = new Checkpoints();
   readonly #startedAt = performance.now();
-  /** By the signal that stops reading. */
-  readonly #expired = new Map<AbortSignal, AbortSignal>();
+  readonly #stops = new Map<AbortSignal, Stop>();
+  /** Of the input that was begun last; null where none was. */
+  #stop: Stop | null = null;
   /** Whose input may still give lines, or that have some in hand. */
   readonly #reading = new Set<LineShipper>();
   #bytes = 0;
   #hasWarned = false;
   #isImpatient = false;
-  /** When reading was stopped (`performance.now()` milliseconds); null where the input has come to its end. */
-  #stoppedAt: number | null = null;
 
   constructor(options: ShipmentOptions) {
     const { transport, diagnostics } = options;
@@ -73,7 +80,8 @@ export class Shipment {
       this.#isImpatient = true;
       this.#options.onImpatient();
     };
-    const expired = this.#expiredAfter(stop);
+    this.#stop = this.#stopBy(stop);
+    const expired = this.#stop.expired.signal;
     const room = new Room({ shipper, maxBytes, stop, expired, patienceMs, onImpatient });
     const lines = new LineShipper({
       shipper,
@@ -107,7 +115,8 @@ export class Shipment {
     });
     const flushed = this.#shipper.flush({ timeoutMs: this.#options.patienceMs });
     await Promise.race([flushed, hurried]);
-    const since = this.#stoppedAt ?? performance.now();
+    // An input that came to its end by itself leaves all the time that closing may take.
+    const since = this.#stop?.at ?? performance.now();
     const left = Math.max(0, since + this.#closeTimeoutMs - performance.now());
     await this.#shipper.close({ timeoutMs: hurry.aborted ? left : 0 });
   }
@@ -152,18 +161,19 @@ export class Shipment {
     );
   }
 
-  /** Aborted when closing has taken as long as it may. */
-  #expiredAfter(stop: AbortSignal): AbortSignal {
-    const known = this.#expired.get(stop);
+  #stopBy(signal: AbortSignal): Stop {
+    const known = this.#stops.get(signal);
     if (known) return known;
-    const expired = new AbortController();
-    const onStop = (): void => {
-      this.#stoppedAt = performance.now();
-      if (this.#isImpatient) expired.abort();
-      else setTimeout(() => expired.abort(), this.#closeTimeoutMs).unref();
+    const stop: Stop = { at: null, expired: new AbortController() };
+    this.#stops.set(signal, stop);
+    const onAbort = (): void => {
+      stop.at = performance.now();
+      if (this.#isImpatient) stop.expired.abort();
+      else setTimeout(() => stop.expired.abort(), this.#closeTimeoutMs).unref();
     };
-    stop.addEventListener('abort', onStop, { once: true });
-    this.#expired.set(stop, expired.signal);
-    return expired.signal;
+    // A followed file may come to be at the last moment.
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    return stop;
   }
 }

@@ -11,13 +11,18 @@ export interface Counts {
   printed: number;
 }
 
+export interface Ending {
+  /** Whether the system has taken all that was printed. */
+  readonly isTaken: boolean;
+  /** Whether the reader of a pipe had enough before that: it knows. */
+  readonly hadEnough: boolean;
+  /** Whether the group has committed all that was taken: null without a group. */
+  readonly isCommitted: boolean | null;
+}
+
 export interface News {
   beginning(plan: TailPlan, partitions: readonly PartitionRange[]): void;
-  /** Without a group, `isCommitted` is null. */
-  ending(
-    counts: Counts,
-    end: { readonly isTaken: boolean; readonly isCommitted: boolean | null },
-  ): void;
+  ending(counts: Counts, end: Ending): void;
 }
 
 export function news({ quiet }: { readonly quiet?: boolean }): News {
@@ -26,19 +31,22 @@ export function news({ quiet }: { readonly quiet?: boolean }): News {
     beginning(plan, partitions) {
       if (!quiet) say(beginningOf(plan, partitions));
     },
-    ending({ read, printed }, { isTaken, isCommitted }) {
-      const left = isTaken ? '' : ' The last of it was not taken by whoever reads the output.';
-      const committed = isCommitted === null ? '' : committedText(isCommitted);
-      if (!quiet || !isTaken || isCommitted === false)
+    ending({ read, printed }, { isTaken, hadEnough, isCommitted }) {
+      const isLeft = !isTaken && !hadEnough;
+      const left = isLeft ? ' The last of it was not taken by whoever reads the output.' : '';
+      const committed = isCommitted === null ? '' : committedText(isCommitted, isTaken);
+      if (!quiet || isLeft || isCommitted === false)
         say(`${read} records read, ${printed} printed.${left}${committed}`);
     },
   };
 }
 
-const committedText = (isCommitted: boolean): string =>
-  isCommitted
+function committedText(isCommitted: boolean, isTaken: boolean): string {
+  if (!isCommitted) return ' What was printed last is not committed: it comes again.';
+  return isTaken
     ? ' What was printed is committed.'
-    : ' What was printed last is not committed: it comes again.';
+    : ' What was taken is committed: the rest comes again.';
+}
 
 function beginningOf({ topic, reading }: TailPlan, partitions: readonly PartitionRange[]): string {
   const many = partitions.length === 1 ? '1 partition' : `${partitions.length} partitions`;

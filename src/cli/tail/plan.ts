@@ -24,7 +24,7 @@ export type Reading =
       readonly group: null;
       readonly from: Place;
       readonly to: ReadTopicOptions['to'];
-      /** When to stop, in milliseconds since the epoch, where `--until` is still to come. */
+      /** `--until` where it is still to come, in milliseconds since the epoch. */
       readonly stopTime: number | null;
     }
   | {

@@ -4,6 +4,9 @@ import type { Writable } from 'node:stream';
 import { within } from '../../deadline.ts';
 import { systemErrorCode } from '../../errors.ts';
 
+/** How long the last of it may wait for its reader once there is a hurry, in milliseconds. */
+const lastOutputMs = 2_000;
+
 /** A place that was passed. */
 export interface Passed {
   readonly partition: number;
@@ -20,14 +23,17 @@ interface Waiting {
 /** One a stream. Where the reader of a pipe has gone, nothing more is written. */
 export class PrintedOutput {
   readonly #stream: Writable;
+  readonly #hurry: AbortSignal;
   readonly #gone = new AbortController();
   #waiting: Waiting[] = [];
   #writes = 0;
   #acceptedWrites = 0;
   #onIdle = (): void => undefined;
 
-  constructor(stream: Writable) {
+  /** Whoever reads the output is waited for until `hurry` is aborted. */
+  constructor(stream: Writable, hurry: AbortSignal) {
     this.#stream = stream;
+    this.#hurry = hurry;
     stream.on('error', (error) => this.#gone.abort(error));
   }
 
@@ -41,7 +47,7 @@ export class PrintedOutput {
     return systemErrorCode(this.#gone.signal.reason) === 'EPIPE';
   }
 
-  /** Resolves when more may be written. */
+  /** Resolves when more may be written; once there is a hurry, at once. */
   async write(text: string | Buffer, passed: Passed): Promise<void> {
     if (this.gone.aborted) return;
     this.#writes += 1;
@@ -50,7 +56,9 @@ export class PrintedOutput {
     const goesOn = this.#stream.write(text, (error) => {
       if (!error) this.#accept(mine);
     });
-    if (!goesOn) await once(this.#stream, 'drain', { signal: this.gone }).catch(() => undefined);
+    if (goesOn) return;
+    const signal = AbortSignal.any([this.gone, this.#hurry]);
+    await once(this.#stream, 'drain', { signal }).catch(() => undefined);
   }
 
   /** For a record that prints nothing. */
@@ -60,14 +68,16 @@ export class PrintedOutput {
     this.#accept(this.#acceptedWrites);
   }
 
-  /** False where the output was not taken: its reader has gone, or takes longer than this (milliseconds). */
-  async finish(timeoutMs: number): Promise<boolean> {
+  /** Resolves once all output is taken; with false where its reader has gone, or has not taken it some time after `hurry`. */
+  async finish(): Promise<boolean> {
     if (this.#acceptedWrites < this.#writes && !this.gone.aborted) {
       const idle = new Promise<void>((resolve) => {
         this.#onIdle = resolve;
       });
+      const signal = this.gone;
+      await Promise.race([idle, aborted(AbortSignal.any([signal, this.#hurry]))]);
       const late = (): Error => new Error('the output is not taken');
-      await within(idle, { timeoutMs, late, signal: this.gone }).catch(() => undefined);
+      await within(idle, { timeoutMs: lastOutputMs, late, signal }).catch(() => undefined);
     }
     return this.#acceptedWrites === this.#writes;
   }
@@ -85,4 +95,8 @@ export class PrintedOutput {
     for (const { done } of accepted) for (const tell of done.values()) tell();
     if (this.#acceptedWrites === this.#writes) this.#onIdle();
   }
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort');
 }

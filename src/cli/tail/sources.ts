@@ -2,12 +2,19 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { DiasporaConsumer } from '../../consume/consumer.ts';
 import { onLastingFault } from '../../consume/first-failure.ts';
-import { type ConsumedRecord, openTopic, type PartitionRange } from '../../consume/read-topic.ts';
+import {
+  type ConsumedRecord,
+  openTopic,
+  type PartitionRange,
+  type ReadTopicOptions,
+  type TopicReader,
+} from '../../consume/read-topic.ts';
 import { diagnosticsChannelName } from '../../diagnostics.ts';
 import type { DiasporaError } from '../../errors.ts';
 import type { ConnectionOptions } from '../../options.ts';
 import type { ByTimeOptions } from './by-time.ts';
 import type { Reading, TailPlan } from './plan.ts';
+import { openUntilTime } from './until-time.ts';
 
 /** Between two commits, in milliseconds: what was printed since the last one is printed again after a SIGKILL. */
 const commitIntervalMs = 1_000;
@@ -30,8 +37,12 @@ export async function openSource(
 ): Promise<Source> {
   const options = { ...connection, topic };
   if (reading.group !== null) return openMember(options, reading, signal);
-  const { from, to } = reading;
-  const reader = await openTopic(options, { from, signal, ...(to !== undefined && { to }) });
+  const { from, to, stopTime } = reading;
+  const open = (place: ReadTopicOptions): Promise<TopicReader> => openTopic(options, place);
+  const reader =
+    stopTime === null
+      ? await open({ from, signal, ...(to !== undefined && { to }) })
+      : await openUntilTime(open, { from, time: stopTime, signal });
   const behind = reader.partitions.filter(({ start, end }) => start < end);
   return {
     partitions: reader.partitions,

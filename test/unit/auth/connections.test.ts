@@ -177,16 +177,20 @@ describe('userinfo', () => {
   });
 
   it.each([
-    [404, '{}', 'HTTP 404'],
-    [200, '<html>', 'an answer without JSON'],
-  ])('that answers HTTP %i and %j is out of order', async (status, body, why) => {
-    const server = await RawServer.start((socket) => socket.end(httpAnswer(status, body)));
+    [404, '{}', ': HTTP 404', false],
+    [400, '{}', ': HTTP 400', false],
+    [302, '', ': HTTP 302', false],
+    [200, '<html>', ': an answer without JSON', false],
+    [503, '', ' now: HTTP 503', true],
+  ])('that answers HTTP %i and %j is out of order', async (status, body, why, retriable) => {
+    const atOnce = { 'retry-after': '0' };
+    const server = await RawServer.start((socket) => socket.end(httpAnswer(status, body, atOnce)));
     const asked = askUserinfo(server.url, 'access', { env: {}, timeoutMs: 5_000 });
     await expect(asked).rejects.toMatchObject({
       name: 'AuthenticationError',
       code: 'TOKEN_ENDPOINT_UNAVAILABLE',
-      retriable: true,
-      message: `Globus Auth at ${server.url} was asked who is signed in, and cannot say so now: ${why}.`,
+      retriable,
+      message: `Globus Auth at ${server.url} was asked who is signed in, and cannot say so${why}.`,
     });
   });
 

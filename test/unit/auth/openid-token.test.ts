@@ -1,4 +1,5 @@
 /** Whose a row of the token store is, and that row while somebody else writes there. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { authService } from '../../../src/auth/globus-service.ts';
 import { askOwner } from '../../../src/auth/openid-token.ts';
@@ -18,6 +19,15 @@ const row = (more: Partial<StoredTokens> = {}): StoredTokens => ({
   ...more,
 });
 
+const inAnHour = () => ({ expires_at_seconds: Math.floor(Date.now() / 1000) + 3_600 });
+
+const authOf = (issuer: string) => ({
+  type: 'globus' as const,
+  issuer,
+  refreshTokenFrom: 'option' as const,
+  oauthClientId: nativeAppClientId,
+});
+
 /** Asks for the token of a stored row that has ended; `meanwhile` happens before Globus Auth answers. */
 async function renewed(meanwhile: (store: TokenStore) => Promise<void> = async () => {}) {
   const env = { DIASPORA_USER_DIR: temporaryDirectory() };
@@ -26,12 +36,7 @@ async function renewed(meanwhile: (store: TokenStore) => Promise<void> = async (
     // To whoever buys a token, and to whoever asks for its owner.
     return reply({ resource_server: authService, refresh_token: 'second', sub: 'me' });
   });
-  const auth = {
-    type: 'globus' as const,
-    issuer,
-    refreshTokenFrom: 'option' as const,
-    oauthClientId: nativeAppClientId,
-  };
+  const auth = authOf(issuer);
   const store = new TokenStore({ ...auth, isService: false, env });
   await store.write(row());
   const owner = await askOwner(row(), store, { auth, requestTimeoutMs: 5_000, env });
@@ -52,5 +57,25 @@ describe('a token with the scope openid', () => {
   it('does not take the place of the sign-in of somebody else', async () => {
     const other = row({ identity_id: 'somebody else', refresh_token: 'theirs' });
     expect((await renewed((store) => store.write(other))).stored).toEqual(other);
+  });
+
+  it('is that which another process has bought, where that one was first', async () => {
+    const env = { DIASPORA_USER_DIR: temporaryDirectory() };
+    const { issuer, sent } = await scriptedEndpoint(async (refreshToken) => {
+      if (refreshToken === '') return { sub: 'me' };
+      // It writes down what it got while this one is refused, or a little later.
+      written = delay(100).then(() =>
+        store.write(row({ access_token: 'theirs', refresh_token: 'second', ...inAnHour() })),
+      );
+      return null;
+    });
+    let written = Promise.resolve();
+    const auth = authOf(issuer);
+    const store = new TokenStore({ ...auth, isService: false, env });
+    await store.write(row());
+    const owner = await askOwner(row(), store, { auth, requestTimeoutMs: 5_000, env });
+    await written;
+    expect(owner?.subject).toBe('me');
+    expect(sent.filter((token) => token !== '')).toEqual(['first']);
   });
 });

@@ -44,6 +44,7 @@ describe('the topic of a command', () => {
     ['a Globus token', 'AgX0kz8Vb7sJd93kQ1mNbv5tYhG2wErTyUiOp4aSdFqW6eRt'],
     ['a token with dashes', 'AgX0kz8Vb7-sJd93_kQ1mNbv5tYhG2wErTyUiOp4aSdF'],
     ['an AWS key', 'wJalrXU7nFEMI/K7MD5NG/bPx2RfiCYEX3MPLEKE'],
+    ['an AWS key of few digits', 'wJalrXU7nFEMIqKzMDwENGQbPxRfiC9EXcMPLEKE'],
     ['a JSON Web Token', 'eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.c2ln'],
   ])('is not repeated where it looks like %s', (_what, secret) => {
     expect(refusal(secret)).toMatch(/looks like a token, and is not shown/);

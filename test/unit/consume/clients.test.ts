@@ -1,10 +1,18 @@
 /** Clients that cannot be made before somebody else has answered. */
 import { spawn } from 'node:child_process';
+import { createHmac, pbkdf2Sync } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished, vi } from 'vitest';
+import { writeKey } from '../../../src/auth/stored-key.ts';
+import { storeOf } from '../../../src/auth/token-store.ts';
+import { openClients } from '../../../src/consume/clients.ts';
 import { DiasporaConsumer } from '../../../src/consume/consumer.ts';
+import { resolveConsumer, resolveDiaspora } from '../../../src/options.ts';
+import { Reader } from '../../../src/wire/reader.ts';
+import { Heard, temporaryDirectory } from '../auth/signed-in.ts';
+import { body, keys, type ScriptedBroker, scriptedBroker } from '../wire/scripted-broker.ts';
 
 /** Takes connections, and answers nothing: as Globus Auth and as the Diaspora service. */
 async function silentServer(): Promise<{ server: Server; url: string }> {
@@ -62,4 +70,73 @@ it('A process that reads lives on while its consumer waits for the service key',
   expect(held).toBeUndefined();
   child.stdin.end();
   expect((await exited)[0]).toBe(0);
+});
+
+/** Of a broker that takes any SCRAM sign-in with this password, and does no more. */
+function scramBroker(password: string): Promise<ScriptedBroker> {
+  let firstBare = '';
+  return scriptedBroker(async ({ key, version, body: sent }) => {
+    if (key === keys.saslHandshake) {
+      return body((reply) => {
+        reply.int16(0);
+        reply.int32(1);
+        reply.string('SCRAM-SHA-512');
+      });
+    }
+    const message = new Reader(sent, false).bytes().toString();
+    const isFirst = message.startsWith('n,,');
+    if (isFirst) firstBare = message.slice(3);
+    const salt = Buffer.from('salt');
+    const nonce = /r=([^,]*)/.exec(firstBare)?.[1] ?? '';
+    const serverFirst = `r=${nonce}more,s=${salt.toString('base64')},i=4096`;
+    // RFC 5802, section 3.
+    const salted = pbkdf2Sync(password, salt, 4096, 64, 'sha512');
+    const serverKey = createHmac('sha512', salted).update('Server Key').digest();
+    const signed = `${firstBare},${serverFirst},${message.split(',p=')[0]}`;
+    const signature = createHmac('sha512', serverKey).update(signed).digest('base64');
+    return body((reply) => {
+      reply.int16(0);
+      reply.string(null);
+      reply.bytes(Buffer.from(isFirst ? serverFirst : `v=${signature}`));
+      if (version > 0) reply.int64(0n);
+    });
+  });
+}
+
+it('A consumer with a password of v1 is told that nobody answers, and not while somebody does', async () => {
+  const subject = '0e9dbe08-6b8a-4d6c-9a52-0b6e1c6d2f10';
+  const env = {
+    DIASPORA_USER_DIR: temporaryDirectory(),
+    DIASPORA_SUBJECT: subject,
+    DIASPORA_SERVICE_URL: 'http://127.0.0.1:1',
+  };
+  onTestFinished(() => void vi.unstubAllEnvs());
+  for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
+  const broker = await scramBroker('password');
+  onTestFinished(() => broker.close());
+  const store = storeOf(resolveDiaspora({}, env, false).globus, env);
+  const endpoint = `127.0.0.1:${broker.port}`;
+  const key = { secretKey: 'password', accessKey: null, endpoint, createdAt: null };
+  await writeKey(store, { apiVersion: 'v1', subject, isOwn: () => false }, key);
+  const heard = new Heard();
+  const auth = { type: 'diaspora', apiVersion: 'v1' } as const;
+  const plainText = { tls: false, allowInsecureToken: true };
+  const options = resolveConsumer({ topic: 'logs', groupId: 'readers', auth, ...plainText }, env);
+  const clients = openClients(options, heard.diagnostics);
+  onTestFinished(() => clients.close());
+  const attempt = async (): Promise<void> => {
+    const client = (await clients.ready())();
+    const admin = client.kafka.admin({ retry: { retries: 0 } });
+    await admin.connect().finally(() => client.disconnect());
+  };
+  for (let times = 0; times < 5; times += 1) await attempt();
+  expect(heard.events).toEqual([]);
+  await broker.close();
+  for (let times = 0; times < 3; times += 1) await expect(attempt()).rejects.toThrow(/connect/i);
+  expect(heard.events).toEqual([]);
+  await expect(attempt()).rejects.toThrow();
+  const { message } = await heard.until('BROKER_UNREACHABLE');
+  expect(message).toContain(`Nobody answers at ${endpoint}: the stored service key`);
+  // Of v1 that command takes no endpoint.
+  expect(message).not.toContain('keys put');
 });

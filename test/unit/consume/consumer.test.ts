@@ -172,6 +172,19 @@ describe('A consumer that commits by itself', () => {
     expect(group.commits).toEqual(['0:501']);
   });
 
+  it('goes back to nothing that was done of a log that has begun anew in the meantime', async () => {
+    const { group, consumer } = await assigned({}, { committed: { 0: '1000', 1: '0' } });
+    void group.fetched(0, [{ offset: 1000 }]);
+    const deliveries = consumer.deliveries();
+    const before = await deliveries.next();
+    void group.fetched(0, [{ offset: 0 }]);
+    const anew = await deliveries.next();
+    before.value?.done();
+    anew.value?.done();
+    await consumer.close();
+    expect(group.commits).toEqual(['0:1']);
+  });
+
   it('commits before the group shares its partitions anew', async () => {
     const { group, consumer } = await assigned({}, { committed: { 0: '100', 1: '0' } });
     void group.fetched(0, [{ offset: 100 }, { offset: 101 }]);
@@ -206,6 +219,37 @@ describe('A commit', () => {
       code: 'COMMIT_FAILED',
       message: 'Offsets of group readers were not committed: the consumer was leaving the group.',
     });
+  });
+
+  it.each([true, false])(
+    'beside deliveries is of what is done, where autoCommit is %s',
+    async (autoCommit) => {
+      const { group, consumer } = await assigned(
+        { autoCommit },
+        { committed: { 0: '100', 1: '0' } },
+      );
+      void group.fetched(0, [{ offset: 100 }, { offset: 101 }]);
+      const deliveries = consumer.deliveries();
+      const first = await deliveries.next();
+      const second = await deliveries.next();
+      first.value?.done();
+      await consumer.commit();
+      expect(group.commits).toEqual(['0:101', '1:0']);
+      second.value?.done();
+      await consumer.commit();
+      await consumer.close();
+      expect(group.commits).toEqual(['0:101', '1:0', '0:102', '1:0']);
+    },
+  );
+
+  it('without a record is of all that was given, the record in hand included', async () => {
+    const { group, consumer } = await assigned({}, { committed: { 0: '100', 1: '0' } });
+    void group.fetched(0, [{ offset: 100 }, { offset: 101 }]);
+    const records = consumer.records();
+    await next(records);
+    await next(records);
+    await consumer.commit();
+    expect(group.commits).toEqual(['0:102', '1:0']);
   });
 
   it('waits for the one before', async () => {

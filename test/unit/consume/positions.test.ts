@@ -64,7 +64,7 @@ describe('Where a partition goes on', () => {
     positions.suspend();
     positions.assign([zero]);
     place(positions, { committed: 50n, end: null });
-    progress.goPast(6n);
+    progress.past.goTo(6n);
     expect(positions.given()).toEqual([{ ...zero, offset: 50n }]);
     expect(positions.uncommitted()).toEqual([]);
   });
@@ -74,7 +74,7 @@ describe('Where a partition goes on', () => {
     progress.give(5n);
     positions.assign([one]);
     place(positions, { committed: 0n, end: null });
-    progress.goPast(6n);
+    progress.past.goTo(6n);
     expect(positions.owns(zero)).toBe(false);
     expect(positions.uncommitted()).toEqual([]);
     expect(positions.given()).toEqual([{ ...one, offset: 0n }]);
@@ -154,14 +154,14 @@ describe('What is committed', () => {
     const { positions, progress } = reading();
     progress.give(5n);
     expect(positions.uncommitted()).toEqual([]);
-    progress.goPast(6n);
+    progress.past.goTo(6n);
     expect(positions.uncommitted()).toEqual([{ ...zero, offset: 6n }]);
   });
 
   it('is not moved back behind an explicit commit', () => {
     const { positions, progress } = reading();
     progress.give(5n);
-    progress.goPast(6n);
+    progress.past.goTo(6n);
     progress.give(6n);
     positions.committing([{ ...zero, offset: 7n }])();
     expect(positions.uncommitted()).toEqual([]);
@@ -170,7 +170,7 @@ describe('What is committed', () => {
   it('goes back with a seek, also while a commit is on its way', () => {
     const { positions, progress } = reading();
     progress.give(5n);
-    progress.goPast(6n);
+    progress.past.goTo(6n);
     const committed = positions.committing([{ ...zero, offset: 6n }]);
     const unplaced = positions.seek(zero, 2n);
     if (unplaced) positions.place(unplaced, null);
@@ -180,8 +180,11 @@ describe('What is committed', () => {
 
   it('goes back where the log has begun anew', () => {
     const { positions, progress } = reading();
-    progress.give(0n);
-    progress.goPast(1n);
+    const committed = positions.committing([{ ...zero, offset: 5n }]);
+    const old = progress.give(5n);
+    progress.give(0n).goTo(1n);
+    old.goTo(6n);
+    committed();
     expect(positions.uncommitted()).toEqual([{ ...zero, offset: 1n }]);
   });
 });

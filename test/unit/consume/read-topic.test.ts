@@ -91,6 +91,16 @@ describe('A reading to the end of a topic', () => {
     expect([await third, await next(), await next()]).toEqual(['1:0', '1:1', undefined]);
   });
 
+  it('ends where each partition ends in the mark of a transaction', async () => {
+    const { next } = await reading();
+    const second = next();
+    void group.fetched(1, [{ offset: 0 }], 1);
+    expect(await second).toBe('1:0');
+    const third = next();
+    void group.fetched(0, [], 1);
+    expect(await third).toBeUndefined();
+  });
+
   it('ends with an error where what was resumed does not come', async () => {
     const { reader, next } = await reading();
     const outcome = outcomeOf(next());

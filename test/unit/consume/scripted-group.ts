@@ -66,15 +66,22 @@ export class ScriptedGroup {
     this.#emit('network.request_timeout', { broker: 'broker:9092', apiName, sentAt });
   }
 
-  /** Hands over what a fetch has brought; resolves when that is done with. */
-  async fetched(partition: number, messages: readonly Message[]): Promise<string[]> {
+  /**
+   * Hands over what a fetch has brought; resolves when that is done with. `lastOffset` is that of the last record, or of
+   * the mark behind it.
+   */
+  async fetched(
+    partition: number,
+    messages: readonly Message[],
+    lastOffset = messages.at(-1)?.offset ?? -1,
+  ): Promise<string[]> {
     const resolved: string[] = [];
     const payload = {
       batch: {
         topic,
         partition,
         messages: messages.map(messageOf),
-        lastOffset: () => String(messages.at(-1)?.offset ?? -1),
+        lastOffset: () => String(lastOffset),
       },
       resolveOffset: (offset: string) => void resolved.push(offset),
       heartbeat: async () => {

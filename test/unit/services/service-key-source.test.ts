@@ -51,6 +51,10 @@ function sourceOf(
   return { source, heard };
 }
 
+/** As another process does. */
+const storeEndpoint = (person: Person, endpoint: string): Promise<boolean> =>
+  person.store.update((row) => row && { ...row, extra: { ...row.extra, endpoint } });
+
 const secretOf = (key: ServiceKey): string => key.secretKey;
 
 describe.each(['v3', 'v1'] as const)('a key source of %s', (apiVersion) => {
@@ -255,6 +259,46 @@ describe('an endpoint where nobody answers', () => {
     expect(await access.bootstrapBrokers()).toEqual(present);
     expect(service.lines).toEqual(['POST /api/v3/key']);
     expect(heard.count('BROKER_UNREACHABLE')).toBe(1);
+  });
+
+  it.each(['v3', 'v1'] as const)(
+    'is replaced by that which a person has stored meanwhile for the same key, of %s',
+    async (apiVersion) => {
+      const { service, source, person } = await started(apiVersion);
+      const key = await source.key();
+      expect(await storeEndpoint(person, moved)).toBe(true);
+      const asked = service.seen.length;
+      // Nobody has to answer for that.
+      service.fail({ status: 503, headers: { 'retry-after': '0' }, times: 99 });
+      source.unreachable();
+      while ((await source.key()).endpoint !== moved) await new Promise(setImmediate);
+      expect(secretOf(await source.key())).toBe(key.secretKey);
+      expect(service.seen).toHaveLength(asked);
+      expect((await person.client({ apiVersion }).retrieveKey()).endpoint).toBe(moved);
+    },
+  );
+
+  it('stays stored, where a person has put it and v3 names another', async () => {
+    const { service, source, person } = await started('v3');
+    const { secretKey, accessKey } = service.makeKey(person.signedIn.subject);
+    await person.client().putSecretKey(secretKey, { accessKey, endpoint: moved });
+    await source.key();
+    source.unreachable();
+    while ((await source.key()).endpoint !== endpoint) await new Promise(setImmediate);
+    expect((await person.client().retrieveKey()).endpoint).toBe(moved);
+  });
+
+  it('is not forgotten where v3 gives another key, and names none', async () => {
+    const { service, source, person } = await started('v3');
+    await person.client().putSecretKey('ended', { accessKey: 'AKIA1', endpoint: moved });
+    await source.key();
+    const body = '{"status":"success","message":"","access_key":"AKIA2","secret_key":"next"}';
+    service.fail({ status: 200, body });
+    source.unreachable();
+    while (secretOf(await source.key()) !== 'next') await new Promise(setImmediate);
+    expect((await source.key()).endpoint).toBe(moved);
+    const stored = await person.client().retrieveKey();
+    expect(stored).toMatchObject({ secretKey: 'next', endpoint: moved });
   });
 
   it('is not looked into while brokers answer, nor where the options name others', async () => {

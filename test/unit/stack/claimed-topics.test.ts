@@ -5,7 +5,7 @@ import kafkajs, {
   type Admin,
   type DescribeAclResponse,
 } from 'kafkajs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { AccessRights } from '../../../stack/topic-service/access-rights.ts';
 import { ClaimedTopics } from '../../../stack/topic-service/claimed-topics.ts';
 import type { KafkaAdmin } from '../../../stack/topic-service/kafka-admin.ts';
@@ -47,10 +47,22 @@ function matches(acl: AclEntry, filter: AclFilter): boolean {
   return isPattern && (name === undefined || name === acl.resourceName);
 }
 
+interface Service {
+  readonly claimed: ClaimedTopics;
+  readonly acls: AclEntry[];
+  /** Kafka takes the next entries, and neither answers nor shows them until the answer is called. */
+  loseNextAnswer(): () => void;
+}
+
 /** Kafka with these entries, and with topics that are all there. */
-function service(...acls: AclEntry[]): { claimed: ClaimedTopics; acls: AclEntry[] } {
+function service(...acls: AclEntry[]): Service {
+  let unseen: AclEntry[] | null = null;
   const admin: Pick<Admin, 'createAcls' | 'describeAcls' | 'deleteAcls' | 'createTopics'> = {
-    createAcls: async ({ acl }) => acls.push(...acl) > 0,
+    createAcls: async ({ acl }) => {
+      if (unseen?.length !== 0) return acls.push(...acl) > 0;
+      unseen.push(...acl);
+      throw new Error('no answer');
+    },
     createTopics: async () => false,
     describeAcls: async (filter): Promise<DescribeAclResponse> => {
       const found = acls.filter((acl) => matches(acl, filter));
@@ -75,7 +87,12 @@ function service(...acls: AclEntry[]): { claimed: ClaimedTopics; acls: AclEntry[
   };
   const kafka: KafkaAdmin = { ask: (question) => question(admin as Admin), close: () => {} };
   const topics = new KafkaTopics(kafka, { partitions: 1, replication: 1, config: {} });
-  return { claimed: new ClaimedTopics(new AccessRights(kafka), topics), acls };
+  const loseNextAnswer = (): (() => void) => {
+    const lost: AclEntry[] = [];
+    unseen = lost;
+    return () => void acls.push(...lost.splice(0));
+  };
+  return { claimed: new ClaimedTopics(new AccessRights(kafka), topics), acls, loseNextAnswer };
 }
 
 describe('A topic', () => {
@@ -132,6 +149,31 @@ describe('A topic', () => {
     expect(await claimed.claim(topic, me)).toBe('success');
     expect(await claimed.of(me)).toEqual([topic]);
     expect(await claimed.giveUp(topic, me)).toBe('success');
+    expect(await claimed.claim(topic, other)).toBe('success');
+  });
+
+  it('is kept for whoever claimed it without an answer, until brokers may have learned of it', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { claimed, loseNextAnswer } = service();
+    const seen = loseNextAnswer();
+    await expect(claimed.claim(topic, me)).rejects.toThrow('no answer');
+    vi.advanceTimersByTime(40_000);
+    await expect(claimed.claim(topic, other)).rejects.toMatchObject({ code: 'TOPIC_CLAIMED' });
+    seen();
+    vi.advanceTimersByTime(40_000);
+    await expect(claimed.claim(topic, other)).rejects.toMatchObject({ code: 'TOPIC_CLAIMED' });
+    expect(await claimed.of(me)).toEqual([topic]);
+    expect(await claimed.claim(topic, me)).toBe('no-op');
+  });
+
+  it('is free again where a claim without an answer has come to nothing', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { claimed, loseNextAnswer } = service();
+    loseNextAnswer();
+    await expect(claimed.claim(topic, me)).rejects.toThrow('no answer');
+    vi.advanceTimersByTime(60_000);
     expect(await claimed.claim(topic, other)).toBe('success');
   });
 });

@@ -9,6 +9,8 @@ type Entry = readonly [source: string, sequence: number] | null;
 /** A partition's records, and the offset of the first. */
 interface Log {
   readonly start?: number;
+  /** Where the log begins. */
+  readonly low?: number;
   readonly entries: readonly Entry[];
   /** Of the first record; each next one is a millisecond later. */
   readonly time?: number;
@@ -33,8 +35,9 @@ function recordsOf({ start = 0, entries, time = 1_000 }: Log, partition: number)
 
 function readingOf(logs: readonly Log[]): Reading {
   return {
-    partitions: logs.map(({ start = 0, entries }, partition) => ({
+    partitions: logs.map(({ start = 0, low = 0, entries }, partition) => ({
       partition,
+      low: BigInt(low),
       start: BigInt(start),
       end: BigInt(start + entries.length),
     })),
@@ -173,6 +176,43 @@ describe('an audit', () => {
     expect(found.sources).toMatchObject([{ different: 3, last: 2 }]);
   });
 
+  it('counts what was still on its way as what had come, also where it goes back', async () => {
+    const logs = [{ entries: a(0, 2, 3) }, { entries: a(4) }];
+    const later = [{ entries: a(0, 2, 3, 1) }, { entries: a(4, 6) }];
+    const found = await audit(logs, { later });
+    expect(isClean(found)).toBe(false);
+    expect(found).toMatchObject({
+      records: 5,
+      sources: [
+        {
+          records: 5,
+          different: 5,
+          lostCount: 0,
+          reordered: [{ sequence: 1, partition: 0, offset: 3n, after: 3 }],
+        },
+      ],
+    });
+    expect(found).toEqual(await audit([{ entries: a(0, 2, 3, 1) }, { entries: a(4) }]));
+  });
+
+  it('compares what was on its way with all that came before it', async () => {
+    const logs = [{ entries: a(0, 1, 3) }, { entries: [] }];
+    const found = await audit(logs, { later: [{ entries: a(0, 1, 3) }, { entries: a(4, 2) }] });
+    expect(found.sources).toMatchObject([
+      { last: 3, lostCount: 0, reordered: [{ sequence: 2, partition: 1, after: 4 }] },
+    ]);
+  });
+
+  it('does not take what was on its way for the beginning of a partition that was cut', async () => {
+    const logs = [
+      { entries: a(0, 2, 4), time: 5_000 },
+      { start: 9, entries: b(0) },
+    ];
+    const later = [{ entries: a(0, 2, 4) }, { start: 9, entries: [...b(0), ...a(3)] }];
+    const found = await audit(logs, { later });
+    expect(found.sources[0]).toMatchObject({ unreadCount: 0, lost: [{ from: 1, to: 1 }] });
+  });
+
   it('tells the places of those that are lost once others have come', async () => {
     const logs = [{ entries: a(0, 2, 4, 8) }, { entries: [] }];
     const later = [{ entries: a(0, 2, 4, 8) }, { entries: a(1, 6) }];
@@ -234,6 +274,16 @@ describe('an audit', () => {
     expect(found.sources).toMatchObject([
       { unreadCount: 7, openCount: 0, lostCount: 3, lost: [{ from: 9, to: 11 }] },
     ]);
+  });
+
+  it('leaves open what retention has taken, though only records from a time on were asked for', async () => {
+    const cut = { start: 3, low: 3, entries: [null], time: 6_000 };
+    const logs = [{ entries: a(0, 1, 2, 6, 7), time: 5_000 }, cut];
+    const [open] = (await audit(logs)).sources;
+    expect(open).toMatchObject({ lostCount: 0, openCount: 3 });
+    expect((await audit(logs, { since: 10 })).sources).toEqual([open]);
+    const nothing = [logs[0] ?? cut, { ...cut, entries: [] }];
+    expect((await audit(nothing, { since: 10 })).sources).toEqual([open]);
   });
 
   it('is clean from a time on where only what is older is not judged', async () => {

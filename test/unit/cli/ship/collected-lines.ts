@@ -33,3 +33,12 @@ export function collectLines(): CollectedLines {
     take: (chunk, to) => to.push(chunk),
   };
 }
+
+/** What lines wait for while there is no room. */
+export function newRoom(): { readonly isFree: Promise<void>; free(): void } {
+  let free = (): void => {};
+  const isFree = new Promise<void>((resolve) => {
+    free = resolve;
+  });
+  return { isFree, free: () => free() };
+}

@@ -2,22 +2,25 @@ import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
   copyFileSync,
+  fstatSync,
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   renameSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { checkFollowed, followFiles } from '../../../../src/cli/ship/follow.ts';
+import { checkFollowed, FollowReader } from '../../../../src/cli/ship/follow.ts';
 import type { ReaderOptions } from '../../../../src/cli/ship/reader.ts';
 import { ConfigurationError } from '../../../../src/errors.ts';
-import { collectLines } from './collected-lines.ts';
+import { collectLines, newRoom } from './collected-lines.ts';
 
 function newDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'follow-'));
@@ -34,6 +37,7 @@ interface Following {
   begun(): Promise<void>;
   /** Answers what was not read. */
   stop(): Promise<string[]>;
+  unreadNow(): string[];
 }
 
 function follow(
@@ -45,16 +49,18 @@ function follow(
   const said: string[] = [];
   const asked = new AbortController();
   const { signal: readNoMore } = new AbortController();
-  const ended = followFiles(paths, {
+  const reader = new FollowReader(paths, {
     from,
     stopping: { asked: asked.signal, readNoMore },
     linesOf,
     take: take?.(() => asked.abort()) ?? takeAll,
     say: (line) => void said.push(line),
   });
-  const stop = (): Promise<string[]> => {
+  const ended = reader.run();
+  const stop = async (): Promise<string[]> => {
     asked.abort();
-    return ended;
+    await ended;
+    return reader.unread;
   };
   onTestFinished(async () => void (await stop().catch(() => {})));
   return {
@@ -63,6 +69,7 @@ function follow(
     has: (...wanted) => expect.poll(() => lines, { timeout: 5_000 }).toEqual(wanted),
     begun: () => expect.poll(() => said, { timeout: 5_000 }).toHaveLength(paths.length),
     stop,
+    unreadNow: () => reader.unread,
   };
 }
 
@@ -76,6 +83,20 @@ async function followLog(
   const following = follow([path], from);
   await following.begun();
   return { path, following };
+}
+
+/** Whether this process has the file open. */
+function isOpen(path: string): boolean {
+  const { dev, ino } = statSync(path);
+  return readdirSync('/dev/fd').some((fd) => {
+    try {
+      const stat = fstatSync(Number(fd));
+      return stat.dev === dev && stat.ino === ino;
+    } catch {
+      // That of the list itself.
+      return false;
+    }
+  });
 }
 
 describe('a followed file', () => {
@@ -129,6 +150,38 @@ describe('a followed file', () => {
     renameSync(path, `${path}.2`);
     writeFileSync(path, 'c\n');
     await following.has('a', 'b', 'c');
+  });
+
+  it('is read through rotations that come while its lines find no room', async () => {
+    const path = join(newDirectory(), 'app.log');
+    writeFileSync(path, '');
+    const room = newRoom();
+    const taken: string[] = [];
+    const { begun, stop } = follow([path], 'start', () => async (chunk) => {
+      taken.push(String(chunk));
+      if (taken.length === 1) await room.isFree;
+    });
+    onTestFinished(room.free);
+    await begun();
+    appendFileSync(path, 'a\n');
+    await expect.poll(() => taken).toEqual(['a\n']);
+    for (const line of ['b', 'c', 'd']) {
+      renameSync(path, join(dirname(path), line));
+      writeFileSync(path, `${line}\n`);
+      await expect.poll(() => isOpen(path)).toBe(true);
+    }
+    room.free();
+    await expect.poll(() => taken).toEqual(['a\n', 'b\n', 'c\n', 'd\n']);
+    expect(await stop()).toEqual([]);
+  });
+
+  it('is read where it has got the name just before it is to stop', async () => {
+    const { path, following } = await followLog('');
+    renameSync(path, `${path}.1`);
+    appendFileSync(`${path}.1`, 'a\n');
+    writeFileSync(path, 'b\n');
+    expect(await following.stop()).toEqual([]);
+    expect(following.lines).toEqual(['a', 'b']);
   });
 
   it('is read from its beginning where it was copied and emptied', async () => {
@@ -186,6 +239,25 @@ describe('a followed file', () => {
       `${path} was read up to byte ${at} of 3000000; "tail -c +${at + 1} -- ${path}" has the rest`,
     ]);
     expect(new Set(lines)).toEqual(new Set([line]));
+  });
+
+  it('tells at any time what is not read yet', async () => {
+    const path = join(newDirectory(), 'app.log');
+    writeFileSync(path, 'one\ntwo');
+    const room = newRoom();
+    const { stop, unreadNow } = follow([path], 'start', () => async (chunk, to) => {
+      await to.push(chunk);
+      await room.isFree;
+    });
+    onTestFinished(room.free);
+    const left = `${path} was read up to byte 4 of 7; "tail -c +5 -- ${path}" has the rest`;
+    await expect.poll(unreadNow).toEqual([left]);
+    renameSync(path, `${path}.1`);
+    writeFileSync(path, '');
+    const former = `of the file that had the name ${path} before, 4 of 7 bytes were read`;
+    await expect.poll(unreadNow).toEqual([former]);
+    room.free();
+    expect(await stop()).toEqual([]);
   });
 
   it('is told to be unread where it never could be read', async () => {

@@ -1,13 +1,20 @@
 import { execFileSync } from 'node:child_process';
-import { createReadStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  createReadStream,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { expect, it, onTestFinished } from 'vitest';
 import { type Input, inputsOf } from '../../../../src/cli/ship/inputs.ts';
-import { type ReaderOptions, readInputs } from '../../../../src/cli/ship/reader.ts';
-import { collectLines } from './collected-lines.ts';
+import { InputReader, type ReaderOptions } from '../../../../src/cli/ship/reader.ts';
+import { collectLines, newRoom } from './collected-lines.ts';
 
 function newPath(): string {
   const directory = mkdtempSync(join(tmpdir(), 'reader-'));
@@ -19,7 +26,8 @@ interface Reading {
   readonly lines: readonly string[];
   /** Aborts all that a signal does. */
   stop(): void;
-  readonly unread: Promise<string[]>;
+  readonly unread: Promise<readonly string[]>;
+  unreadNow(): readonly string[];
 }
 
 function read(
@@ -32,13 +40,14 @@ function read(
     asked.abort();
     readNoMore.abort();
   };
-  const unread = readInputs(inputs, {
+  const reader = new InputReader(inputs, {
     stopping: { asked: asked.signal, readNoMore: readNoMore.signal },
     linesOf: collected.linesOf,
     take: take?.(stop) ?? collected.take,
     say: () => {},
   });
-  return { lines: collected.lines, stop, unread };
+  const unread = reader.run().then(() => reader.unread);
+  return { lines: collected.lines, stop, unread, unreadNow: () => reader.unread };
 }
 
 /** Takes one chunk, and is told to stop meanwhile. */
@@ -48,6 +57,8 @@ const stopAtOnce =
     stop();
     await lines.push(chunk);
   };
+
+const pipe = { name: 'it', path: null, kind: 'pipe', size: null, sizeNow: () => null } as const;
 
 /** Longer than what is read of it at a time: it is cut in the middle of a line. */
 const long = `${'x'.repeat(99)}\n`.repeat(10_000);
@@ -77,6 +88,7 @@ it('does so where the file is standard input', async () => {
     path: null,
     kind: 'file',
     size: long.length,
+    sizeNow: () => long.length,
     open,
   };
   const { lines, unread } = read([input], stopAtOnce);
@@ -90,13 +102,68 @@ it('does so where the file is standard input', async () => {
 
 it('ships all that a pipe has given, also a line that is cut off', async () => {
   const stream = new PassThrough();
-  const input: Input = { name: 'it', path: null, kind: 'pipe', size: null, open: () => stream };
+  const input: Input = { ...pipe, open: () => stream };
   const { lines, stop, unread } = read([input]);
   stream.write('whole\ncut of');
   await expect.poll(() => lines).toEqual(['whole']);
   stop();
   expect(await unread).toEqual(['it was not read to its end']);
   expect(lines).toEqual(['whole', 'cut of']);
+});
+
+it.each([
+  ['with a newline', 'one\ntwo\n'],
+  ['without one', 'one\ntwo'],
+])('tells of no rest where it is to stop behind the last byte, %s', async (_, content) => {
+  const path = newPath();
+  writeFileSync(path, content);
+  const { lines, unread } = read(inputsOf([path]), stopAtOnce);
+  expect(await unread).toEqual([]);
+  expect(lines).toEqual(['one', 'two']);
+});
+
+it('tells of the rest of a file that has grown since', async () => {
+  const path = newPath();
+  writeFileSync(path, 'one\ntwo');
+  const { lines, unread } = read(inputsOf([path]), (stop) => async (chunk, to) => {
+    appendFileSync(path, ' and more\n');
+    await stopAtOnce(stop)(chunk, to, new AbortController().signal);
+  });
+  expect(await unread).toEqual([
+    `${path} was read up to byte 4 of 17; "tail -c +5 -- ${path}" has the rest`,
+  ]);
+  expect(lines).toEqual(['one']);
+});
+
+it('tells no place in a file whose name another one has', async () => {
+  const path = newPath();
+  writeFileSync(path, long);
+  const { unread } = read(inputsOf([path]), (stop) => async (chunk, to) => {
+    renameSync(path, `${path}.1`);
+    writeFileSync(path, '');
+    await stopAtOnce(stop)(chunk, to, new AbortController().signal);
+  });
+  expect(await unread).toEqual([`${path} was not read to its end`]);
+});
+
+it('tells at any time what is not read yet', async () => {
+  const [path, next] = [newPath(), newPath()];
+  writeFileSync(path, 'one\ntwo');
+  writeFileSync(next, '');
+  const stream = new PassThrough();
+  const inputs = [...inputsOf([path]), { ...pipe, open: () => stream }, ...inputsOf([next])];
+  const room = newRoom();
+  const { unread, unreadNow } = read(inputs, () => async (chunk, to) => {
+    await to.push(chunk);
+    await room.isFree;
+  });
+  const notBegun = `${next} was not begun`;
+  const left = `${path} was read up to byte 4 of 7; "tail -c +5 -- ${path}" has the rest`;
+  await expect.poll(unreadNow).toEqual([left, 'it was not begun', notBegun]);
+  room.free();
+  await expect.poll(unreadNow).toEqual(['it was not read to its end', notBegun]);
+  stream.end();
+  expect(await unread).toEqual([]);
 });
 
 it('ends while a named pipe has no writer', async () => {

@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { Shipment } from '../../../../src/cli/ship/shipment.ts';
 import { Tee } from '../../../../src/cli/ship/tee.ts';
@@ -16,7 +17,13 @@ interface Shipping {
 }
 
 /** To port 9, which is for a service that no machine has any more. */
-function shipping(tee: Tee | null = null): Shipping {
+function shipping({
+  tee = null,
+  closeTimeoutMs = 10,
+}: {
+  readonly tee?: Tee | null;
+  readonly closeTimeoutMs?: number;
+} = {}): Shipping {
   const directory = mkdtempSync(join(tmpdir(), 'shipment-'));
   const stop = new AbortController();
   const transport = resolveTransport({
@@ -26,7 +33,7 @@ function shipping(tee: Tee | null = null): Shipping {
     auth: { type: 'none' },
     bufferMaxBytes: 64 * 1024,
     batchMaxBytes: 8 * 1024,
-    closeTimeoutMs: 10,
+    closeTimeoutMs,
     deadLetter: directory,
   });
   const shipment = new Shipment({
@@ -67,7 +74,7 @@ it('counts, and keeps, every line that it has read when it is to end at once', a
 
 it('does so where the tee is not taken', () => {
   const stuck = new Writable({ highWaterMark: 1, write: () => {} });
-  const { shipment, stop, letters } = shipping(new Tee(stuck, () => {}));
+  const { shipment, stop, letters } = shipping({ tee: new Tee(stuck, () => {}) });
   void shipment.take(chunk, shipment.linesOf(stop.signal, false), stop.signal);
   shipment.giveUp();
   expect(shipment.summary([], 'SIGINT')).toMatchObject(allUndelivered);
@@ -82,4 +89,27 @@ it('counts, and keeps, lines that find no room before closing takes too long', a
   await shipment.deliver(stop.signal);
   expect(shipment.summary([], 'SIGINT')).toMatchObject(allUndelivered);
   expect(letters()).toEqual(given);
+});
+
+it('gives what comes last in a pipe all the time that closing may take, whatever was read before it', async () => {
+  const { shipment, stop: asked } = shipping({ closeTimeoutMs: 200 });
+  const readNoMore = new AbortController();
+  const file = shipment.linesOf(asked.signal, true);
+  await file.push(Buffer.from('of a file\n'));
+  await file.end();
+  const pipe = shipment.linesOf(readNoMore.signal, false);
+  asked.abort();
+  await setTimeout(250);
+  await pipe.push(Buffer.from('last words\n'));
+  await pipe.end();
+  const endedAt = performance.now();
+  await shipment.deliver(asked.signal);
+  expect(performance.now() - endedAt).toBeGreaterThan(190);
+});
+
+it('waits no longer for room in an input that is begun when nothing more is to be read', async () => {
+  const { shipment, stop } = shipping();
+  stop.abort();
+  await shipment.take(chunk, shipment.linesOf(stop.signal, true), stop.signal);
+  expect(shipment.waiting).toBe(1_000);
 });

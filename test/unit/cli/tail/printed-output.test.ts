@@ -1,6 +1,10 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { PassThrough, Writable } from 'node:stream';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type Passed, PrintedOutput } from '../../../../src/cli/tail/printed-output.ts';
+
+const never = new AbortController().signal;
 
 /** What is done last of each partition. */
 class Done {
@@ -37,7 +41,7 @@ describe('printed output', () => {
   it('counts as accepted only what the system has taken, and skipped records once all before them are', async () => {
     const stream = new Stubborn();
     const done = new Done();
-    const output = new PrintedOutput(stream);
+    const output = new PrintedOutput(stream, never);
     output.skip(done.at(0, 1));
     expect(done.offsets).toEqual([[0, 1]]);
     void output.write('a', done.at(0, 2));
@@ -55,13 +59,13 @@ describe('printed output', () => {
       [0, 3],
       [1, 8],
     ]);
-    expect(await output.finish(10)).toBe(true);
+    expect(await output.finish()).toBe(true);
   });
 
   it('waits while more is written than is taken', async () => {
     const stream = new Stubborn();
     const done = new Done();
-    const output = new PrintedOutput(stream);
+    const output = new PrintedOutput(stream, never);
     let goesOn = false;
     const written = output.write('12345', done.at(0, 1)).then(() => {
       goesOn = true;
@@ -75,7 +79,7 @@ describe('printed output', () => {
   it('accepts nothing that was refused, and writes nothing more', async () => {
     const stream = new Stubborn();
     const done = new Done();
-    const output = new PrintedOutput(stream);
+    const output = new PrintedOutput(stream, never);
     void output.write('a', done.at(0, 1));
     void output.write('b', done.at(0, 2));
     await stream.take();
@@ -85,25 +89,51 @@ describe('printed output', () => {
     await output.write('c', done.at(0, 3));
     output.skip(done.at(0, 4));
     expect(done.offsets).toEqual([[0, 1]]);
-    expect(await output.finish(10_000)).toBe(false);
+    expect(await output.finish()).toBe(false);
   });
 
-  it('gives up at the end on whoever takes nothing', async () => {
+  it('waits at the end for a reader that is slow, until everything is taken', async () => {
+    const stream = new Stubborn();
+    const output = new PrintedOutput(stream, never);
+    void output.write('a', new Done().at(0, 1));
+    vi.useFakeTimers();
+    let taken: boolean | null = null;
+    const finished = output.finish().then((isTaken) => {
+      taken = isTaken;
+    });
+    await vi.advanceTimersByTimeAsync(600_000);
+    vi.useRealTimers();
+    expect(taken).toBe(null);
+    await stream.take();
+    await finished;
+    expect(taken).toBe(true);
+  });
+
+  it('gives up on a pipe that nobody reads once there is a hurry, in the middle of it too', async () => {
+    const reader = spawn('sleep', ['100'], { stdio: ['pipe', 'ignore', 'ignore'] });
+    const hurry = new AbortController();
     const done = new Done();
-    const output = new PrintedOutput(new Stubborn());
-    void output.write('a', done.at(0, 1));
-    expect(await output.finish(20)).toBe(false);
+    const output = new PrintedOutput(reader.stdin, hurry.signal);
+    const written = output.write('x'.repeat(2 ** 20), done.at(0, 1));
+    hurry.abort();
+    await written;
+    await output.write('y', done.at(0, 2));
+    expect(await output.finish()).toBe(false);
+    expect(done.offsets).toEqual([]);
+    expect(output.gone.aborted).toBe(false);
+    reader.kill();
+    await once(reader, 'close');
   });
 
   it('remembers little, however many records are skipped behind one write', async () => {
     const stream = new PassThrough();
     const done = new Done();
-    const output = new PrintedOutput(stream);
+    const output = new PrintedOutput(stream, never);
     await output.write('a', done.at(0, 0));
     const before = process.memoryUsage().heapUsed;
     for (let offset = 1; offset < 300_000; offset += 1) output.skip(done.at(offset % 3, offset));
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(30 * 2 ** 20);
-    await output.finish(10_000);
+    await output.finish();
     expect(done.offsets).toContainEqual([0, 299_997]);
   });
 });
