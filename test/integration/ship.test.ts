@@ -335,7 +335,7 @@ describe('ship refuses before anything is sent', () => {
       [['--close-timeout', 'soon'], 'It takes a number of seconds.'],
       [['--partition', 'first'], '"partition" takes a whole number'],
       [['--key', 'k', '--key-field', 'f'], 'exclude each other'],
-      [['--topic', 'no topic'], 'takes a topic name'],
+      [['--topic', 'no topic'], 'cannot be a topic'],
       [['--dead-letter', '/dev/null/letters'], 'cannot write to the directory'],
     ];
     const refused = cases.map(async ([args, words]) => {
