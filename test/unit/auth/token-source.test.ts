@@ -83,7 +83,8 @@ describe('a token source', () => {
 
   it('serves the last good token while the endpoint is down, and says so', async () => {
     const { refreshToken } = await signedIn();
-    await globus.set({ accessTokenTtl: 8 });
+    // Long enough for several tries before its end: afterwards it is renewed only when it is asked for.
+    await globus.set({ accessTokenTtl: 16 });
     const { source, heard } = sourceOf(globus, { refreshToken });
     const first = await source.token();
     await globus.failTokens({ kind: 'status', status: 500, retryAfter: '0' });
