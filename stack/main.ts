@@ -79,11 +79,12 @@ async function main(args: readonly string[]): Promise<void> {
   });
   if (stopping.signal.aborted) return;
   for (const { name, partitions } of wanted.topics) await stack.createTopic(name, { partitions });
-  const { refreshToken } = await stack.globus.signIn();
+  const { refreshToken, subject } = await stack.globus.signIn();
   const [topic] = wanted.topics;
   const environment = {
     ...stack.env,
     DIASPORA_REFRESH: refreshToken,
+    DIASPORA_SUBJECT: subject,
     ...(topic && { DIASPORA_TOPIC: topic.name }),
   };
   say(`Kafka and Globus are ready; logs and data are in ${stack.directory}\n`);

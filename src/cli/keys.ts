@@ -106,16 +106,22 @@ function put(): Command {
             : { accessKey, ...(endpoint !== undefined && { endpoint }) };
         await client.putSecretKey(secret, v3);
         if (flags.json) printJson({ version: apiVersion, accessKey: accessKey ?? null });
-        else process.stdout.write('The key is stored: "diaspora-logger wait-ready" tries it.\n');
+        else {
+          process.stdout.write(
+            'The key is stored: "diaspora-logger wait-ready" tries it; where nobody is signed in, with --topic and a topic of yours.\n',
+          );
+        }
       }),
     );
 }
 
-function noKey({ apiVersion }: ShowFlags): AuthenticationError {
-  const version = apiVersion === 'v1' ? ' --api-version v1' : '';
+function noKey({ apiVersion = 'v3' }: ShowFlags): AuthenticationError {
+  const flag = apiVersion === 'v1' ? ' --api-version v1' : '';
+  const present =
+    apiVersion === 'v1' ? '' : '"npx diaspora-logger wait-ready" fetches the present one, ';
   return new AuthenticationError(
     'CREDENTIALS_MISSING',
-    `No key of ${apiVersion ?? 'v3'} is stored here: make one by "npx diaspora-logger keys create${version}", or move one here by "keys put".`,
+    `No key of ${apiVersion} is stored here: ${present}"npx diaspora-logger keys put${flag}" takes over that of another machine, "keys create${flag}" makes a new one, which ends all others.`,
     false,
   );
 }

@@ -183,6 +183,10 @@ describe('docs/claim.md', () => {
 
   itGoesWrongAsTold(page, {
     'Nobody has signed in here': () => runAsNobody(['topics', 'list']),
+    'A refresh token does not tell whose it is': async () => {
+      const { refreshToken } = await stack.globus.signIn();
+      return runAsNobody(['topics', 'list'], { DIASPORA_REFRESH: refreshToken });
+    },
     'is no longer good': () => runRevoked(['topics', 'list']),
     'set DIASPORA_SUBJECT to the subject claim': () =>
       run(['topics', 'list'], { DIASPORA_SUBJECT: accounts.newcomer().subject }),

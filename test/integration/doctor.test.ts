@@ -588,7 +588,7 @@ const broken: readonly Broken[] = [
     check: 'store',
     detail: /The token store .*storage\.db cannot be read \(file is not a database\)/,
     advice: /move it away and sign in anew/,
-    code: 2,
+    code: 3,
   },
   ...([2, -2] as const).map(
     (hours): Broken => ({

@@ -369,7 +369,7 @@ describe('npm run stack', () => {
       for await (const line of linesOf(child)) {
         const [, name = '', value = ''] = /^export (\w+)=(\S+)$/.exec(line) ?? [];
         env.set(name, value);
-        if (env.size === 6) break;
+        if (env.size === 7) break;
       }
       expect([...env.keys()].sort()).toEqual([
         'DIASPORA_BOOTSTRAP',
@@ -377,6 +377,7 @@ describe('npm run stack', () => {
         'DIASPORA_ISSUER',
         'DIASPORA_REFRESH',
         'DIASPORA_SERVICE_URL',
+        'DIASPORA_SUBJECT',
         'DIASPORA_TOPIC',
       ]);
       const serviceUrl = `http://127.0.0.1:${port}`;

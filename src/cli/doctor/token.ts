@@ -5,7 +5,7 @@ import { type SignedIn, whoIsSignedIn } from '../../auth/signed-in.ts';
 import { openTokenSource } from '../../auth/token-source.ts';
 import { storeOf } from '../../auth/token-store.ts';
 import { Diagnostics } from '../../diagnostics.ts';
-import { ConfigurationError, systemErrorCode } from '../../errors.ts';
+import { AuthenticationError, systemErrorCode } from '../../errors.ts';
 import type { Environment, ResolvedConnection, ResolvedGlobus } from '../../options.ts';
 import { type Finding, ok, skipped, warning } from './examination.ts';
 
@@ -59,9 +59,11 @@ export async function examineStore(
   });
 }
 
-function unreadable(path: string, why: string | null): ConfigurationError {
-  return new ConfigurationError(
+function unreadable(path: string, why: string | null): AuthenticationError {
+  return new AuthenticationError(
+    'TOKEN_STORE_UNUSABLE',
     `The token store ${path} cannot be read (${why ?? 'no code'}). Make it readable for this account, or move it away and sign in anew.`,
+    false,
   );
 }
 
