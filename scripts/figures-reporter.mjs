@@ -26,7 +26,7 @@ export default class FiguresReporter {
   /** @param {ReadonlyArray<TestModule>} modules */
   onTestRunEnd(modules) {
     const file = process.env['FIGURES_FILE'];
-    const form = process.env['FAULTS_FORM'] ?? 'short';
+    const form = process.env['TEST_FORM'] ?? 'short';
     // In the order of their paths: the order in which they ran changes from run to run.
     const inOrder = modules.toSorted((one, other) => (one.moduleId < other.moduleId ? -1 : 1));
     const tests = inOrder.flatMap((module) => [...module.children.allTests()]);

@@ -1,7 +1,7 @@
 /**
  * `npm test`: sets the checkout up and runs every check and every test, to the end even where some
  * fail. The last line is `N passed, N failed, N skipped`; each check counts as one test.
- * `npm test -- ARGUMENTS` runs vitest alone, with the arguments: `npm test -- test/unit`.
+ * `npm test -- ARGUMENTS` runs vitest alone, with the arguments: `npm test -- test/unit`. With `--full`, tests that have a full form take it.
  * `npm run test:faults` runs the tests under `test/faults`, in ten minutes, and writes what they have measured into
  * docs/reliability.md; `npm run test:faults -- --full` runs them in full.
  */
@@ -139,7 +139,7 @@ async function runTests(title, vitestArgs, output) {
   const flags = reporters.map((reporter) => `--reporter=${reporter}`);
   const child = launch('vitest', ['run', ...flags, ...vitestArgs], output, {
     TALLY_FILE: tallyFile,
-    FAULTS_FORM: full ? 'full' : 'short',
+    TEST_FORM: full ? 'full' : 'short',
     // A run of all tests leaves the page as it is.
     ...(faults && { FIGURES_FILE: join(root, 'docs', 'reliability.md') }),
   });

@@ -1,10 +1,12 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { auditTopic } from '../../stack/audit.ts';
+import { inForm } from '../faults/report/form.ts';
 import { inParallel } from '../support/in-parallel.ts';
 import { buildPackage, type Ended, startApp } from './built-package.ts';
 import { newTopic, recordsOf, signedInEnv } from './topic-content.ts';
 
-const runs = 50;
+/** Each run is a process of its own: `npm test -- --full test/integration/proof-endings.test.ts` has them all. */
+const runs = inForm({ full: 50, short: 15 });
 const app = 'test/support/apps/ending.mjs';
 
 beforeAll(() => buildPackage());

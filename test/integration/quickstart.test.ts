@@ -1,24 +1,27 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { expect, it } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Of every stack that runs on this machine now. */
-function stackDirectories(): string[] {
-  return readdirSync(tmpdir())
-    .filter((name) => name.startsWith('diaspora-stack-'))
-    .sort();
-}
+/** Other stacks, of tests that run beside this one, have theirs elsewhere. */
+const temporary = mkdtempSync(join(tmpdir(), 'quickstart-'));
+afterAll(() => rmSync(temporary, { recursive: true }));
+
+/** Of every stack of a quickstart that runs now. */
+const stackDirectories = (): string[] =>
+  readdirSync(temporary).filter((name) => name.startsWith('diaspora-stack-'));
 
 function quickstart(...args: readonly string[]) {
   // As npm runs it, without the set-up that this run has done already.
   return spawn(process.execPath, ['--import', 'tsx', 'quickstart/main.ts', ...args], {
     cwd: root,
+    env: { ...process.env, TMPDIR: temporary },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 }
@@ -84,15 +87,14 @@ it.each([
   { signal: 'SIGTERM', exitCode: 143 },
   { signal: 'SIGHUP', exitCode: 129 },
 ] as const)('$signal ends it at work, with its directory', async ({ signal, exitCode }) => {
-  const before = stackDirectories();
   const child = quickstart();
   child.stdout.resume();
   for await (const chunk of child.stderr.setEncoding('utf8')) {
     if (String(chunk).includes('Logging through Pino')) break;
   }
-  expect(stackDirectories()).not.toEqual(before);
+  expect(stackDirectories()).toHaveLength(1);
   child.kill(signal);
   await once(child, 'exit');
   expect(child.exitCode).toBe(exitCode);
-  expect(stackDirectories()).toEqual(before);
+  expect(stackDirectories()).toEqual([]);
 });

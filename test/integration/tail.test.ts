@@ -297,7 +297,8 @@ describe.concurrent('tail', () => {
       await using first = startCommand(member(topic, group, '--commit-after-print'), {
         env: signedIn,
       });
-      await first.said('9\n');
+      // The last of each partition.
+      await Promise.all([first.said('8\n'), first.said('9\n')]);
       first.kill('SIGINT');
       const { code, out, err } = await first.ended;
       expect(code).toBe(130);

@@ -1,7 +1,7 @@
-/** The suite's two forms: all that is promised, and what fits into a run of all tests. */
+/** The two forms of tests that take long: all that is promised, and what fits into a run of all tests. */
 
-/** Set by `npm run test:faults -- --full`. */
-const full = process.env['FAULTS_FORM'] === 'full';
+/** Set by `--full`: see scripts/test.mjs. */
+const full = process.env['TEST_FORM'] === 'full';
 
 /** What holds for the form that runs. */
 export function inForm<T>(forms: { readonly full: T; readonly short: T }): T {
