@@ -7,6 +7,12 @@ const usage = [
   'test/packaging/**/*.test.ts',
 ];
 
+/** Faults that hold nobody up whose time is measured. */
+const together = [
+  'test/faults/{fuzz,oracle}/*.test.ts',
+  'test/faults/{clock,consumer,ship}.test.ts',
+];
+
 export default defineConfig({
   test: {
     testTimeout: 30_000,
@@ -40,21 +46,24 @@ export default defineConfig({
           execArgv: ['--disable-warning=TimeoutNegativeWarning'],
           // Each file may start brokers of its own, which want half a gigabyte each.
           fileParallelism: false,
+          sequence: { groupOrder: 1 },
         },
       })),
-      {
-        extends: true,
+      ...[
+        // Each file has brokers of its own, to stop and freeze, and may measure what holds an app up.
+        { name: 'faults', exclude: together, maxWorkers: 1, sequence: { groupOrder: 2 } },
+        { name: 'faults-together', include: together, maxWorkers: 3, sequence: { groupOrder: 3 } },
+      ].map((files) => ({
+        extends: true as const,
         test: {
-          name: 'faults',
           include: ['test/faults/**/*.test.ts'],
+          ...files,
           setupFiles: ['test/faults/oracle/secret-watch.ts'],
           // The full form has outages of a minute; see test/faults/report/form.ts.
           testTimeout: 600_000,
           execArgv: ['--disable-warning=TimeoutNegativeWarning'],
-          // Each file has brokers of its own, to stop and freeze.
-          fileParallelism: false,
         },
-      },
+      })),
     ],
   },
 });

@@ -17,8 +17,7 @@ const leaderlessMs = 5_000;
 /** Seconds: apps and readers renew theirs in the tests that last longer, those of the full form. */
 const accessTokenTtl = 60;
 
-// Beside the others: most of it is waiting, until the group has forgotten a reader that could not take its leave.
-describe.concurrent('With one broker, nothing is lost or repeated', () => {
+describe('With one broker, nothing is lost or repeated', () => {
   let stack: Stack;
   beforeAll(async () => {
     stack = await startStack({ accessTokenTtl });
@@ -39,7 +38,7 @@ describe.concurrent('With one broker, nothing is lost or repeated', () => {
   });
 });
 
-describe.concurrent('With three brokers, nothing is lost or repeated', () => {
+describe('With three brokers, nothing is lost or repeated', () => {
   let stack: Stack;
   beforeAll(async () => {
     stack = await startStack({ brokers: 3, accessTokenTtl });
@@ -53,7 +52,7 @@ describe.concurrent('With three brokers, nothing is lost or repeated', () => {
     return broker;
   };
 
-  it.sequential('when a leader is killed', async (context) => {
+  it('when a leader is killed', async (context) => {
     const fault = 'A leader of three killed (SIGKILL), started again after 10 s';
     const outage = goThrough({
       fault,
@@ -69,7 +68,7 @@ describe.concurrent('With three brokers, nothing is lost or repeated', () => {
     expectNothingLost(context, await outage);
   });
 
-  it.sequential('when all are restarted, one after the other', async (context) => {
+  it('when all are restarted, one after the other', async (context) => {
     const fault = 'Rolling restart of all three';
     const outage = goThrough({
       fault,
@@ -86,7 +85,7 @@ describe.concurrent('With three brokers, nothing is lost or repeated', () => {
   });
 
   const [freezeMs, frozen] = inForm({ full: [40_000, '40 s'], short: [12_000, '12 s'] });
-  it.sequential(`when a leader is frozen for ${frozen}`, async (context) => {
+  it(`when a leader is frozen for ${frozen}`, async (context) => {
     const fault = `A leader of three frozen (SIGSTOP) for ${frozen}`;
     const outage = goThrough({
       fault,

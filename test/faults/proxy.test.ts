@@ -166,7 +166,7 @@ interface Way {
 const inPlainText: Way = {
   listener: 'Plain text',
   proxy: () => plain,
-  step: inForm({ full: 1, short: 9 }),
+  step: inForm({ full: 1, short: 18 }),
   varyingBytes: 0,
   options: () => ({
     bootstrapBrokers: stack.bootstrap('INTERNAL'),
@@ -179,7 +179,7 @@ const inPlainText: Way = {
 const signedIn: Way = {
   listener: 'TLS, OAUTHBEARER',
   proxy: () => secured,
-  step: inForm({ full: 2, short: 75 }),
+  step: inForm({ full: 2, short: 150 }),
   // An ECDSA signature has 70 to 72 bytes, and seldom some less; a session ticket's length is the broker's own affair.
   varyingBytes: 16,
   options: () => ({}),
