@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { root, SetupError, setUp } from './setup.mjs';
 
-/** @import { Tally } from './tally-reporter.mjs' */
+/** @import { NotPassed, Tally } from './tally-reporter.mjs' */
 
 /** @type {Readonly<Record<string, string>>} */
 const packagesOfPrograms = {
@@ -43,7 +43,7 @@ const args = [...(faults ? ['--project', 'faults*'] : []), ...chosen];
 const temporary = mkdtempSync(join(tmpdir(), 'diaspora-test-'));
 
 /** @type {Tally} */
-const total = { passed: 0, failed: 0, skipped: [] };
+const total = { passed: 0, failed: [], skipped: [] };
 
 try {
   // With arguments, the tests chosen may need no Kafka; the stack says itself what it lacks.
@@ -51,16 +51,18 @@ try {
   if (args.length === 0) await runChecks();
   await runVitest();
 } catch (error) {
-  total.failed += 1;
   console.error(error instanceof SetupError ? error.message : error);
+  total.failed.push({ name: 'npm test', reason: String(error) });
 } finally {
   rmSync(temporary, { recursive: true, force: true });
 }
 
-if (total.skipped.length > 0) console.log('\nSkipped:');
-for (const { name, reason } of total.skipped) console.log(`- ${name} (${reason})`);
-console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped.length} skipped`);
-process.exitCode = total.failed > 0 ? 1 : 0;
+list('Skipped', total.skipped);
+list('Failed', total.failed);
+console.log(
+  `\n${total.passed} passed, ${total.failed.length} failed, ${total.skipped.length} skipped`,
+);
+process.exitCode = total.failed.length > 0 ? 1 : 0;
 
 async function runChecks() {
   await check('Lint', 'biome', ['check', '.']);
@@ -99,7 +101,7 @@ async function check(title, program, programArgs) {
   ]);
   if (code === 0) total.passed += 1;
   else {
-    total.failed += 1;
+    total.failed.push({ name: title, reason: 'its output is above' });
     process.stdout.write(`${stdout}${stderr}`);
   }
   console.log(`${code === 0 ? 'passed' : 'FAILED'}, ${seconds(start)}`);
@@ -121,8 +123,8 @@ async function runVitest() {
   }
   const isShortForm = faults && !full && chosen.length === 0;
   if (isShortForm && performance.now() - start > shortFormMinutes * 60_000) {
-    total.failed += 1;
-    console.log(`FAILED: the short form may take ${shortFormMinutes} minutes.`);
+    const reason = `The short form may take ${shortFormMinutes} minutes.`;
+    total.failed.push({ name: 'npm run test:faults', reason });
   }
 }
 
@@ -155,11 +157,15 @@ async function runTests(title, vitestArgs, output) {
   console.log(`${code === 0 ? 'passed' : 'FAILED'}, ${seconds(start)}`);
   /** @type {Tally} */
   const tally = readTally(tallyFile);
-  total.passed += tally.passed;
-  total.failed += tally.failed;
-  total.skipped.push(...tally.skipped);
   // It may fail without a failed test: no test found, or a broken global set-up.
-  if (code !== 0 && tally.failed === 0) total.failed += 1;
+  if (code !== 0 && tally.failed.length === 0) {
+    tally.failed.push({ name: title, reason: 'vitest failed; its output is above' });
+  }
+  // Here too, beside what ran: a run may be ended before it comes to its end.
+  list('Failed', tally.failed);
+  total.passed += tally.passed;
+  total.failed.push(...tally.failed);
+  total.skipped.push(...tally.skipped);
 }
 
 /**
@@ -170,7 +176,7 @@ function readTally(file) {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch {
-    return { passed: 0, failed: 0, skipped: [] };
+    return { passed: 0, failed: [], skipped: [] };
   }
 }
 
@@ -203,6 +209,15 @@ function programOfPackage(program) {
   const directory = join(root, 'node_modules', packageName);
   const { bin } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'));
   return join(directory, typeof bin === 'string' ? bin : bin[program]);
+}
+
+/**
+ * @param {string} title
+ * @param {readonly NotPassed[]} tests
+ */
+function list(title, tests) {
+  if (tests.length > 0) console.log(`\n${title}:`);
+  for (const { name, reason } of tests) console.log(`- ${name} (${reason})`);
 }
 
 /** @param {string} title */
