@@ -67,6 +67,21 @@ async function fail(...command: Parameters<typeof runCommand>): Promise<CommandE
   return end;
 }
 
+/** One whose output is taken by whom the test says, or by nobody. */
+function startUnread(args: readonly string[]) {
+  const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+  const child = spawn(process.execPath, [main, ...args], {
+    env: { PATH: process.env['PATH'] },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 100_000,
+  });
+  let err = '';
+  child.stderr.on('data', (chunk) => {
+    err += chunk;
+  });
+  return { child, err: () => err };
+}
+
 // Together: one waits half a minute for Kafka to give up on a member that was killed.
 describe.concurrent('tail', () => {
   describe('in a pipe', () => {
@@ -250,16 +265,7 @@ describe.concurrent('tail', () => {
           partition: i % 2,
         })),
       );
-      const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-      const child = spawn(process.execPath, [main, 'tail', topic, ...all, ...plain], {
-        env: { PATH: process.env['PATH'] },
-        stdio: ['ignore', 'pipe', 'pipe'],
-        timeout: 100_000,
-      });
-      let err = '';
-      child.stderr.on('data', (chunk) => {
-        err += chunk;
-      });
+      const { child, err } = startUnread(['tail', topic, ...all, ...plain]);
       let bytes = 0;
       let newlines = 0;
       let pauses = 0;
@@ -277,7 +283,7 @@ describe.concurrent('tail', () => {
         }
       }
       await once(child, 'close');
-      expect(child.exitCode, err).toBe(0);
+      expect(child.exitCode, err()).toBe(0);
       expect(newlines).toBe(count);
       expect(pauses).toBeGreaterThan(30);
       expect(peakMiB).toBeLessThan(250);
@@ -364,16 +370,7 @@ describe.concurrent('tail', () => {
       const group = uniqueTopic('group');
       const padding = 'x'.repeat(1_000);
       await send(topic, ...Array.from({ length: 500 }, (_, i) => ({ value: `${i} ${padding}` })));
-      const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-      const child = spawn(process.execPath, [main, ...member(topic, group, ...plain)], {
-        env: { PATH: process.env['PATH'] },
-        stdio: ['ignore', 'pipe', 'pipe'],
-        timeout: 100_000,
-      });
-      let err = '';
-      child.stderr.on('data', (chunk) => {
-        err += chunk;
-      });
+      const { child, err } = startUnread(member(topic, group, ...plain));
       // What a pipe holds is taken; whoever would read it is stuck.
       await expect.poll(() => committed(group, topic), { timeout: 40_000 }).toBeGreaterThan(0n);
       child.kill('SIGINT');
@@ -382,7 +379,7 @@ describe.concurrent('tail', () => {
         code: 130,
         signal: null,
       });
-      expect(err).toContain('What was taken is committed: the rest comes again.');
+      expect(err()).toContain('What was taken is committed: the rest comes again.');
       const behind = await committed(group, topic);
       expect(behind).toBeLessThan(500n);
       child.stdout.destroy();
