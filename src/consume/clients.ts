@@ -53,7 +53,7 @@ export function openClients(options: ResolvedConnection, diagnostics: Diagnostic
       const signIn = access.signIn && (await clientSignIn(access.signIn, show));
       return (events) => {
         const client = createClient({ ...options, bootstrapBrokers }, signIn, events);
-        return access.answered === null ? client : tellingOf(client, access.answered);
+        return tellingOf(client, () => access.answered());
       };
     },
     refused() {
@@ -104,6 +104,6 @@ async function clientSignIn(
       token: async () => show((await signIn.token()).value),
     };
   }
-  const { username, password } = await signIn.account({ ahead: true });
+  const { username, password } = await signIn.account();
   return { mechanism: signIn.mechanism, username, password: show(password) };
 }

@@ -222,7 +222,9 @@ class Reader implements TopicReader {
 
   /** All of the partition before this offset has been read. */
   #pass(partition: number, offset: bigint): void {
-    if (this.#left?.pass(partition, offset)) this.pause(partition);
+    if (!this.#left?.pass(partition, offset)) return;
+    this.#silence?.moved();
+    if (!this.#left.has(partition)) this.pause(partition);
   }
 
   #fail(error: DiasporaError): void {

@@ -33,17 +33,15 @@ export class Remaining {
   }
 
   /**
-   * All before this offset has been read. Answers whether that was the last of the partition. It never goes back: a place
-   * behind the last record may be told before its reader is done with that record.
+   * All before this offset has been read. Answers whether that is news. It never goes back: a place behind the last
+   * record may be told before its reader is done with that record.
    */
   pass(partition: number, next: bigint): boolean {
     const before = this.#next.get(partition);
     if (before === undefined || next <= before) return false;
-    if (next < (this.#ends.get(partition) ?? 0n)) {
-      this.#next.set(partition, next);
-      return false;
-    }
-    return this.#next.delete(partition);
+    if (next < (this.#ends.get(partition) ?? 0n)) this.#next.set(partition, next);
+    else this.#next.delete(partition);
+    return true;
   }
 
   /** As it stands in the middle of a sentence. */

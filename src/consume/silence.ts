@@ -9,7 +9,7 @@ export class Silence {
   readonly #onEnd: () => void;
   readonly #paused = new Set<number>();
   #isWaiting = false;
-  #heard = (): void => undefined;
+  #disarm = (): void => undefined;
 
   /** `onEnd` is called once nothing has come for `timeoutMs`. */
   constructor(left: Remaining, timeoutMs: number, onEnd: () => void) {
@@ -27,12 +27,17 @@ export class Silence {
   /** It has come, or nobody wants it any more. */
   end(): void {
     this.#isWaiting = false;
-    this.#heard();
+    this.#disarm();
   }
 
   pause(partition: number): void {
     this.#paused.add(partition);
-    if (!this.#isAnyExpected()) this.#heard();
+    if (!this.#isAnyExpected()) this.#disarm();
+  }
+
+  /** The reading has moved on, over what holds no record: aborted transactions, the marks of any. */
+  moved(): void {
+    this.#arm();
   }
 
   /** What comes of it now was not fetched before: that takes as long as at the beginning. */
@@ -41,9 +46,9 @@ export class Silence {
   }
 
   #arm(): void {
-    this.#heard();
+    this.#disarm();
     if (this.#isWaiting && this.#isAnyExpected()) {
-      this.#heard = deadline(this.#timeoutMs, this.#onEnd);
+      this.#disarm = deadline(this.#timeoutMs, this.#onEnd);
     }
   }
 

@@ -30,6 +30,7 @@ export function openCluster(
       clientId,
       tls,
       signIn: access.signIn,
+      onReady: () => access.answered(),
       requestTimeoutMs,
       diagnostics,
     });

@@ -22,11 +22,7 @@ export type BrokerSignIn = {
   readonly remedy: string;
 } & (
   | { readonly mechanism: 'OAUTHBEARER'; token(): Promise<AccessToken> }
-  | {
-      readonly mechanism: 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
-      /** `ahead` of any connection: then `BrokerAccess.answered` is told of a broker that answers. Default false. */
-      account(options?: { readonly ahead: boolean }): Promise<Account>;
-    }
+  | { readonly mechanism: 'SCRAM-SHA-256' | 'SCRAM-SHA-512'; account(): Promise<Account> }
 );
 
 /** What connecting to the brokers takes beside TLS. */
@@ -35,8 +31,8 @@ export interface BrokerAccess {
   readonly signIn: BrokerSignIn | null;
   /** Brokers to begin with. Throws `AuthenticationError` where only the service key says them, and there is none. */
   bootstrapBrokers(): Promise<ResolvedConnection['bootstrapBrokers']>;
-  /** To be told of each broker that has answered a client which asks for accounts ahead; null where that changes nothing. */
-  readonly answered: (() => void) | null;
+  /** To be told of each connection that is ready: somebody is where the brokers were said to be. */
+  answered(): void;
   /** Who is signed in, for messages; null where only the broker knows. */
   principal(): string | null;
   /** Ends renewals. */
@@ -50,7 +46,7 @@ export function openBrokerAccess(
 ): BrokerAccess {
   const known = {
     bootstrapBrokers: async () => bootstrapBrokers,
-    answered: null,
+    answered: () => {},
     principal: () => null,
   };
   switch (auth.type) {
@@ -138,10 +134,7 @@ function byServiceKey(
     apiVersion === 'v3'
       ? {
           mechanism: 'OAUTHBEARER',
-          token: () => {
-            answered();
-            return tokens.token();
-          },
+          token: () => tokens.token(),
           refused: (value) => {
             refuse(value);
             tokens.refused(value);
@@ -150,8 +143,7 @@ function byServiceKey(
         }
       : {
           mechanism: 'SCRAM-SHA-512',
-          account: async (asked) => {
-            if (!asked?.ahead) answered();
+          account: async () => {
             const present = await key();
             if (present.version !== 'v1') throw otherVersion();
             const { username, secretKey: password } = present;
@@ -163,7 +155,7 @@ function byServiceKey(
         };
   return {
     signIn,
-    answered: apiVersion === 'v3' ? null : answered,
+    answered,
     principal: () => subject ?? (shown?.key.version === 'v1' ? shown.key.username : null),
     async bootstrapBrokers() {
       if (bootstrapBrokers.length > 0) return bootstrapBrokers;

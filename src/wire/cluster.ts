@@ -34,6 +34,8 @@ export interface ClusterOptions {
   /** Null: plain TCP. The server name is `tls.servername`, else the host, unless that is an address. */
   readonly tls: TlsOptions | null;
   readonly signIn: SignIn | null;
+  /** Called for each connection that is ready: it has signed in. Default: nobody is told. */
+  readonly onReady?: () => void;
   /** Deadline of a request that gives none, in milliseconds. */
   readonly requestTimeoutMs: number;
   /** Deadline of each of bootstrap brokers, token, TCP, TLS and sign-in, in milliseconds. Default 10,000. */
@@ -265,6 +267,7 @@ export class Cluster {
       throw closedError();
     }
     ready = true;
+    this.#options.onReady?.();
     const how = signIn === null ? 'no sign-in' : signIn.mechanism;
     diagnostics.emit(
       'CONNECTED',

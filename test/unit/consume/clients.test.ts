@@ -9,10 +9,18 @@ import { writeKey } from '../../../src/auth/stored-key.ts';
 import { storeOf } from '../../../src/auth/token-store.ts';
 import { openClients } from '../../../src/consume/clients.ts';
 import { DiasporaConsumer } from '../../../src/consume/consumer.ts';
-import { resolveConsumer, resolveDiaspora } from '../../../src/options.ts';
+import { resolveConsumer, resolveDiaspora, resolveProducer } from '../../../src/options.ts';
+import { openCluster } from '../../../src/produce/connect.ts';
 import { Reader } from '../../../src/wire/reader.ts';
+import { metadata } from '../../../src/wire/requests/metadata.ts';
 import { Heard, temporaryDirectory } from '../auth/signed-in.ts';
-import { body, keys, type ScriptedBroker, scriptedBroker } from '../wire/scripted-broker.ts';
+import {
+  body,
+  keys,
+  metadataReply,
+  type ScriptedBroker,
+  scriptedBroker,
+} from '../wire/scripted-broker.ts';
 
 /** Takes connections, and answers nothing: as Globus Auth and as the Diaspora service. */
 async function silentServer(): Promise<{ server: Server; url: string }> {
@@ -72,10 +80,13 @@ it('A process that reads lives on while its consumer waits for the service key',
   expect((await exited)[0]).toBe(0);
 });
 
-/** Of a broker that takes any SCRAM sign-in with this password, and does no more. */
+/** Of a broker that takes any SCRAM sign-in with this password, and leads no topic. */
 function scramBroker(password: string): Promise<ScriptedBroker> {
   let firstBare = '';
-  return scriptedBroker(async ({ key, version, body: sent }) => {
+  return scriptedBroker(async ({ key, version, body: sent, socket }) => {
+    if (key === keys.metadata) {
+      return metadataReply([{ host: '127.0.0.1', port: Number(socket.localPort) }], []);
+    }
     if (key === keys.saslHandshake) {
       return body((reply) => {
         reply.int16(0);
@@ -103,40 +114,71 @@ function scramBroker(password: string): Promise<ScriptedBroker> {
   });
 }
 
-it('A consumer with a password of v1 is told that nobody answers, and not while somebody does', async () => {
-  const subject = '0e9dbe08-6b8a-4d6c-9a52-0b6e1c6d2f10';
-  const env = {
-    DIASPORA_USER_DIR: temporaryDirectory(),
-    DIASPORA_SUBJECT: subject,
-    DIASPORA_SERVICE_URL: 'http://127.0.0.1:1',
-  };
-  onTestFinished(() => void vi.unstubAllEnvs());
-  for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
-  const broker = await scramBroker('password');
-  onTestFinished(() => broker.close());
-  const store = storeOf(resolveDiaspora({}, env, false).globus, env);
-  const endpoint = `127.0.0.1:${broker.port}`;
-  const key = { secretKey: 'password', accessKey: null, endpoint, createdAt: null };
-  await writeKey(store, { apiVersion: 'v1', subject, isOwn: () => false }, key);
-  const heard = new Heard();
-  const auth = { type: 'diaspora', apiVersion: 'v1' } as const;
-  const plainText = { tls: false, allowInsecureToken: true };
-  const options = resolveConsumer({ topic: 'logs', groupId: 'readers', auth, ...plainText }, env);
-  const clients = openClients(options, heard.diagnostics);
-  onTestFinished(() => clients.close());
-  const attempt = async (): Promise<void> => {
-    const client = (await clients.ready())();
-    const admin = client.kafka.admin({ retry: { retries: 0 } });
-    await admin.connect().finally(() => client.disconnect());
-  };
-  for (let times = 0; times < 5; times += 1) await attempt();
-  expect(heard.events).toEqual([]);
-  await broker.close();
-  for (let times = 0; times < 3; times += 1) await expect(attempt()).rejects.toThrow(/connect/i);
-  expect(heard.events).toEqual([]);
-  await expect(attempt()).rejects.toThrow();
-  const { message } = await heard.until('BROKER_UNREACHABLE');
-  expect(message).toContain(`Nobody answers at ${endpoint}: the stored service key`);
-  // Of v1 that command takes no endpoint.
-  expect(message).not.toContain('keys put');
-});
+/** Attempts to connect, each anew, with what is stored; the attempt fails where nobody answers. */
+const attempts: Readonly<
+  Record<string, (heard: Heard) => (broker: ScriptedBroker) => Promise<void>>
+> = {
+  consumer(heard) {
+    const options = resolveConsumer({ ...plainV1, topic: 'logs', groupId: 'readers' });
+    const clients = openClients(options, heard.diagnostics);
+    onTestFinished(() => clients.close());
+    return async () => {
+      const client = (await clients.ready())();
+      const admin = client.kafka.admin({ retry: { retries: 0 } });
+      await admin.connect().finally(() => client.disconnect());
+    };
+  },
+  producer(heard) {
+    const { cluster, close } = openCluster(resolveProducer(plainV1), heard.diagnostics);
+    onTestFinished(close);
+    return async (broker) => {
+      await cluster.request(null, metadata, { topics: [] });
+      for (const socket of broker.sockets) socket.destroy();
+      while (cluster.connected) await new Promise(setImmediate);
+    };
+  },
+};
+
+const plainV1 = {
+  auth: { type: 'diaspora', apiVersion: 'v1' },
+  tls: false,
+  allowInsecureToken: true,
+} as const;
+
+it.each(Object.keys(attempts))(
+  'A %s with a password of v1 is told that nobody answers, and not while somebody does',
+  async (kind) => {
+    const subject = '0e9dbe08-6b8a-4d6c-9a52-0b6e1c6d2f10';
+    const env = {
+      DIASPORA_USER_DIR: temporaryDirectory(),
+      DIASPORA_SUBJECT: subject,
+      DIASPORA_SERVICE_URL: 'http://127.0.0.1:1',
+    };
+    onTestFinished(() => void vi.unstubAllEnvs());
+    for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
+    const broker = await scramBroker('password');
+    onTestFinished(() => broker.close());
+    const store = storeOf(resolveDiaspora({}, env, false).globus, env);
+    const endpoint = `127.0.0.1:${broker.port}`;
+    const key = { secretKey: 'password', accessKey: null, endpoint, createdAt: null };
+    await writeKey(store, { apiVersion: 'v1', subject, isOwn: () => false }, key);
+    const heard = new Heard();
+    const ofEndpoint = () =>
+      heard.events.filter(({ message }) => message.includes('the stored service key'));
+    const attempt = attempts[kind]?.(heard);
+    if (!attempt) throw new Error(`No attempt of a ${kind}`);
+    for (let times = 0; times < 5; times += 1) await attempt(broker);
+    await broker.close();
+    for (let times = 0; times < 3; times += 1) {
+      await expect(attempt(broker)).rejects.toThrow(/connect|reached/i);
+    }
+    expect(ofEndpoint()).toEqual([]);
+    await expect(attempt(broker)).rejects.toThrow();
+    expect(ofEndpoint()).toHaveLength(1);
+    const [{ code, message } = { code: '', message: '' }] = ofEndpoint();
+    expect(code).toBe('BROKER_UNREACHABLE');
+    expect(message).toContain(`Nobody answers at ${endpoint}: the stored service key`);
+    // Of v1 that command takes no endpoint.
+    expect(message).not.toContain('keys put');
+  },
+);

@@ -15,13 +15,13 @@ beforeEach(() => {
   onTestFinished(() => void vi.useRealTimers());
 });
 
-/** Of both partitions there are the offsets 0 and 1, of which the first of partition 0 has come. */
-async function reading(): Promise<{
+/** Of both partitions there are the offsets below `high`, of which the first of partition 0 has come. */
+async function reading(high = 2): Promise<{
   readonly reader: TopicReader;
   readonly next: () => Promise<string | undefined>;
 }> {
   group = new ScriptedGroup();
-  group.ends = { low: '0', high: '2' };
+  group.ends = { low: '0', high: String(high) };
   const reader = await openTopic(
     {
       topic,
@@ -70,6 +70,23 @@ describe('A reading to the end of a topic', () => {
         'the offsets of partitions 0 from 1 to 1, 1 from 0 to 1 are',
       ),
     });
+  });
+
+  it('goes on while it moves over what holds no record', async () => {
+    const { reader, next } = await reading(9);
+    reader.pause(1);
+    const second = next();
+    for (let last = 1; last < 8; last += 1) {
+      await pass(silenceMs - 5_000);
+      void group.fetched(0, [], last);
+    }
+    await pass(silenceMs - 5_000);
+    void group.fetched(0, [{ offset: 8 }]);
+    expect(await second).toBe('0:8');
+    const outcome = outcomeOf(next());
+    reader.resume(1);
+    await pass(silenceMs + 100);
+    expect(await outcome).toMatchObject({ code: 'END_NOT_REACHED' });
   });
 
   it('waits as long as whoever paused what is left of it', async () => {

@@ -130,6 +130,7 @@ export class ScriptedGroup {
 
   #admin(): object {
     return {
+      on: () => undefined,
       connect: async () => undefined,
       disconnect: async () => undefined,
       fetchOffsets: async () => {
