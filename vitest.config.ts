@@ -17,6 +17,8 @@ export default defineConfig({
   test: {
     testTimeout: 30_000,
     hookTimeout: 180_000,
+    // The default of a second is less than a busy machine may stall.
+    expect: { poll: { timeout: 10_000 } },
     projects: [
       {
         extends: true,

@@ -100,6 +100,10 @@ export type DiagnosticSink = (event: DiagnosticEvent) => void;
 /** Name of the `node:diagnostics_channel` on which every event is published. */
 export const diagnosticsChannelName = 'diaspora-logger';
 
+/** Of what is published there: only the package itself publishes. */
+export const isDiagnosticEvent = (message: unknown): message is DiagnosticEvent =>
+  typeof message === 'object' && message !== null && 'code' in message && 'detail' in message;
+
 /** Least time between two lines of one code on stderr, in milliseconds. */
 const stderrIntervalMs = 30_000;
 

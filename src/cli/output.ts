@@ -1,6 +1,11 @@
 /** How commands speak: results on stdout, everything else on stderr, colours only where a person sees them. */
+import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { createColors } from 'picocolors';
+import { within } from '../deadline.ts';
+
+/** How long the last of an output may wait for its reader once there is a hurry, in milliseconds. */
+const lastOutputMs = 2_000;
 
 /** A word for a POSIX shell. */
 export const shellQuoted = (value: string): string => `'${value.replaceAll("'", "'\\''")}'`;
@@ -25,4 +30,12 @@ export function coloursOf(
   env: NodeJS.ProcessEnv = process.env,
 ): ReturnType<typeof createColors> {
   return createColors(stream.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb');
+}
+
+/** Resolves with true once the last of an output is taken; with false where it still is not some time after `hurry` was aborted. */
+export async function takenInTime(taken: Promise<void>, hurry: AbortSignal): Promise<boolean> {
+  if (!hurry.aborted) await Promise.race([taken, once(hurry, 'abort')]);
+  const late = (): Error => new Error('the output is not taken');
+  const isTaken = taken.then(() => true);
+  return within(isTaken, { timeoutMs: lastOutputMs, late }).catch(() => false);
 }

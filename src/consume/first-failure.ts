@@ -1,6 +1,6 @@
 /** The faults of a consumer group that only a person can mend: whoever has just begun to read is told at once. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { type DiagnosticEvent, diagnosticsChannelName } from '../diagnostics.ts';
+import { type DiagnosticEvent, diagnosticsChannelName, isDiagnosticEvent } from '../diagnostics.ts';
 import { DiasporaError } from '../errors.ts';
 import { faultError } from './topic-offsets.ts';
 
@@ -16,7 +16,7 @@ const goesOn =
 /** Calls back at most once; what it answers ends the watch. */
 export function onLastingFault(groupId: string, tell: (error: DiasporaError) => void): () => void {
   const listen = (message: unknown): void => {
-    if (!isEvent(message) || !isLastingFault(message)) return;
+    if (!isDiagnosticEvent(message) || !isLastingFault(message)) return;
     if (message.detail['groupId'] !== groupId) return;
     stop();
     const [, codec] = compression.exec(message.message) ?? [];
@@ -45,7 +45,3 @@ function unreadable(codec: string): DiasporaError {
     `Records of the topic are compressed with ${codec}, which cannot be read here: zstd takes Node 22.15 or later; snappy and lz4 take another client.`,
   );
 }
-
-/** Only the package itself publishes there. */
-const isEvent = (message: unknown): message is DiagnosticEvent =>
-  typeof message === 'object' && message !== null && 'code' in message && 'detail' in message;

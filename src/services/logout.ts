@@ -29,8 +29,6 @@ export async function logOut(
     for (const token of tokens) {
       if (!token) continue;
       // Each takes long where Globus Auth is out of reach, and would fail as well.
-      const [earlier] = failures;
-      if (earlier instanceof AuthenticationError && earlier.retriable) throw earlier;
       if (outOfReach !== null) throw outOfReach;
       await revokeToken(token, {
         issuer,

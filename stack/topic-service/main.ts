@@ -1,7 +1,7 @@
 /** `npm run topic-service`: the service alone, as a lab runs it, and the administrator's commands. */
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
-import { MissingToolError } from '../jars.ts';
+import { javaClassPath, MissingToolError, requireJava } from '../jars.ts';
 import { EnvironmentError, kafkaAccessFrom, settingsFrom } from './environment.ts';
 import { isSubject, isUsername } from './identity.ts';
 import { brokerAnswer, NotSeen } from './kafka-admin.ts';
@@ -64,11 +64,14 @@ async function main(args: readonly string[]): Promise<void> {
 }
 
 async function serve(): Promise<void> {
+  const settings = settingsFrom(process.env, say);
+  // It is needed for the first key, and what it lacks is to be known before.
+  await requireJava();
+  await javaClassPath(say);
   const stopping = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => stopping.abort());
   }
-  const settings = settingsFrom(process.env, say);
   const { startTopicService } = await import('./service.ts');
   const service = await startTopicService(settings);
   const { host, port, introspectionPort } = settings;

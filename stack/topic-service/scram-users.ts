@@ -66,7 +66,11 @@ export function scramUsers(access: KafkaAccess): ScramUsers {
     lastId += 1;
     const id = lastId;
     try {
-      jvm ??= start();
+      jvm ??= start().catch((error: unknown) => {
+        // The next request may fare better.
+        jvm = null;
+        throw error;
+      });
       const reply = new Promise<Readonly<Record<string, unknown>>>((resolve, reject) => {
         waiting.set(id, { resolve, reject });
         timer = setTimeout(() => reject(new Error('No answer in time.')), answerMs);

@@ -470,7 +470,7 @@ describe('ship with brokers that refuse', () => {
     ];
     const refused = cases.map(async ([reason, flags, own]) => {
       const env = { ...signedIn, DIASPORA_USER_DIR: store, ...own };
-      const args = ['--topic', topic, '--close-timeout', '2', ...flags];
+      const args = ['--topic', topic, '--close-timeout', '6', ...flags];
       const end = await ship(args, { env, input: 'a\n' });
       expect(end, reason).toMatchObject({ code: 3, unresolved: 1 });
       expect(end.err).toContain(`diaspora-logger ${reason}:`);
@@ -481,7 +481,7 @@ describe('ship with brokers that refuse', () => {
 
   it('says that the topic is missing', async () => {
     const missing = 'ship-never-made';
-    const flags = ['--close-timeout', '2'];
+    const flags = ['--close-timeout', '6'];
     const [anonymous, asUser] = await Promise.all([
       ship([...to(missing), ...flags], { input: 'a\n' }),
       ship(['--topic', missing, ...flags], { env: await signedInEnv(), input: 'a\n' }),
@@ -690,6 +690,19 @@ describe('ship --follow', () => {
     command.kill('SIGTERM');
     expect(await command.ended).toMatchObject({ code: 143 });
     expect(await valuesOf(topic)).toEqual(['there', 'later']);
+  });
+
+  it('passes on the lines of several files, each of them whole', async () => {
+    const topic = await newTopic('ship');
+    const lines = numbered(20_000);
+    const [one, two] = [lines.slice(0, 10_000), lines.slice(10_000)];
+    const paths = await Promise.all([one, two].map((some) => fileOf(`${some.join('\n')}\n`)));
+    const args = ['--tee', '--follow', '--from-start', ...paths];
+    await using command = startCommand(['ship', ...to(topic), ...args]);
+    await expect.poll(() => countOf(topic), { timeout: 30_000 }).toBe(20_000);
+    command.kill('SIGINT');
+    const passed = (await command.ended).out.split('\n').slice(0, -1);
+    expect(passed.toSorted()).toEqual(lines.toSorted());
   });
 });
 

@@ -183,7 +183,7 @@ describe('v3', () => {
       /not authorized/i,
     );
     await stack.grant(me.subject, { topic: foreign }, ['READ', 'WRITE']);
-    await vi.waitFor(() => writeAndRead(stack, signIn, foreign));
+    await vi.waitFor(() => writeAndRead(stack, signIn, foreign), 10_000);
   });
 
   it('gives keys that brokers refuse when they are not signed with, deleted, or for another region', async () => {
@@ -411,7 +411,7 @@ describe('the introspection that brokers ask', () => {
       expect(others).toEqual([]);
       expect(only?.until).not.toBeNull();
       return only;
-    });
+    }, 10_000);
     expect(seen?.status).toBe(200);
   });
 
@@ -547,7 +547,7 @@ describe('a test', () => {
     await topicService.set({ fault: { kind: 'hang' } });
     const hanging = list();
     hanging.catch(() => {});
-    await vi.waitFor(async () => expect(await topicService.requests()).toHaveLength(5));
+    await expect.poll(() => topicService.requests()).toHaveLength(5);
     expect((await topicService.requests()).map(({ status }) => status)).toEqual([
       502,
       200,

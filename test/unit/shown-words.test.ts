@@ -51,8 +51,10 @@ describe('the words of a server', () => {
   });
 
   it('of megabytes take no time to speak of', () => {
+    const words = 'ab/c'.repeat(10_000_000);
     const startedAt = performance.now();
-    shownWords('ab/c'.repeat(1_000_000), [token.repeat(50)]);
-    expect(performance.now() - startedAt).toBeLessThan(500);
+    shownWords(words, [token.repeat(50)]);
+    // Looking for the secret in all of them takes five seconds and more.
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
   });
 });

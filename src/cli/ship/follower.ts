@@ -80,6 +80,8 @@ export class Follower implements Reader {
       this.#nextLook = this.#changes.next(pollMs, asked).then(() => this.#look('start'));
       await this.#nextLook;
     }
+    // A file may have got the name while the last look was under way.
+    await this.#look('start');
     this.#changes.close();
   }
 
@@ -118,7 +120,7 @@ export class Follower implements Reader {
     if (chunk?.length === 0) return false;
     generation.heardAt = performance.now();
     if (chunk !== null) {
-      await take(chunk, generation.lines, stopping.asked);
+      await take(chunk, generation.lines);
       return true;
     }
     say(`diaspora-logger: ${this.#path} was emptied: it is read from its beginning.`);

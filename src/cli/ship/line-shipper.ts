@@ -3,6 +3,7 @@ import type { Shipper } from '../../delivery/shipper.ts';
 import { LineCutter } from '../../transports/line-cutter.ts';
 import type { LineHead } from '../../transports/pino-line.ts';
 import { parseFields, type RecordBuilder } from '../../transports/record-builder.ts';
+import type { Copy } from './copy.ts';
 import { headOf } from './json-head.ts';
 import type { Room } from './room.ts';
 
@@ -18,6 +19,8 @@ export interface LineShipperOptions {
   readonly shipper: Pick<Shipper, 'write' | 'tooLarge'>;
   readonly builder: RecordBuilder;
   readonly room: Room;
+  /** Where the input is passed on to; null for nowhere. */
+  readonly copy: Pick<Copy, 'push' | 'end'> | null;
   /** A line that is longer can wait nowhere: it is dropped, counted and said. */
   readonly maxBytes: number;
   /** Whether records have the time of their shipping, instead of that in their line. */
@@ -69,20 +72,21 @@ export class LineShipper {
     return this.#wholeLines;
   }
 
-  /** Resolves when the buffer has room for all lines of this chunk: only then may more be read. */
-  push(chunk: Buffer): Promise<void> {
+  /** Resolves when the buffer has room for all lines of this chunk, and the copy is taken: only then may more be read. */
+  async push(chunk: Buffer): Promise<void> {
     const last = chunk.lastIndexOf(newline);
     if (last !== -1) this.#wholeLines = this.#bytes + last + 1;
     this.#bytes += chunk.length;
     this.#cutter.push(chunk.toString('latin1'));
-    return this.#ship();
+    // Both at once: whatever comes while one of them waits, the other has the chunk.
+    await Promise.all([this.#options.copy?.push(chunk), this.#ship()]);
   }
 
   /** The input has ended, and with it its last line, which may have no newline. */
   async end(): Promise<void> {
     this.#wholeLines = this.#bytes;
     this.#cutter.end();
-    await this.#ship();
+    await Promise.all([this.#options.copy?.end(), this.#ship()]);
     this.#options.onEnd(this);
   }
 

@@ -9,7 +9,7 @@ export interface ReaderOptions {
   /** For one input, which is read until the signal is aborted. */
   readonly linesOf: (stop: AbortSignal, canBeReadAgain: boolean) => LineShipper;
   /** Resolves when more may be read. */
-  readonly take: (chunk: Buffer, lines: LineShipper, stop: AbortSignal) => Promise<void>;
+  readonly take: (chunk: Buffer, lines: LineShipper) => Promise<void>;
   readonly say: (line: string) => void;
 }
 
@@ -56,7 +56,7 @@ export class InputReader implements Reader {
     let isCut = false;
     let rest: string | null = null;
     try {
-      for await (const chunk of chunksOf(input, stop)) await take(chunk, lines, stop);
+      for await (const chunk of chunksOf(input, stop)) await take(chunk, lines);
     } catch (error) {
       if (!(error instanceof ReadFailure)) throw error;
       // It may be asked to stop behind the last byte.

@@ -50,6 +50,7 @@ export async function runShip(options: ShipOptions): Promise<void> {
     transport,
     diagnostics,
     tee,
+    isFollowing: follow !== null,
     arrivalTime,
     patienceMs,
     onImpatient: () => stopping.giveUp(),

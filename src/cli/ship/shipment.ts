@@ -4,6 +4,7 @@ import type { ResolvedTransport } from '../../options.ts';
 import { openShipper } from '../../produce/connect.ts';
 import { RecordBuilder } from '../../transports/record-builder.ts';
 import { Checkpoints } from './checkpoints.ts';
+import { Copy } from './copy.ts';
 import { LineShipper } from './line-shipper.ts';
 import type { Progressed } from './progress.ts';
 import { Room } from './room.ts';
@@ -15,6 +16,8 @@ export interface ShipmentOptions {
   readonly diagnostics: Diagnostics;
   /** Where the input is passed on to; null for nowhere. */
   readonly tee: Tee | null;
+  /** Whether inputs come side by side: only whole lines of them are passed on then. */
+  readonly isFollowing: boolean;
   readonly arrivalTime: boolean;
   /**
    * How long brokers may make it wait, in milliseconds: for room while it reads, and for acknowledgements at the end of the
@@ -75,7 +78,7 @@ export class Shipment {
   readonly linesOf = (stop: AbortSignal, canBeReadAgain: boolean): LineShipper => {
     const { bufferMaxBytes: maxBytes } = this.#options.transport;
     const shipper = this.#shipper;
-    const { arrivalTime, patienceMs } = this.#options;
+    const { arrivalTime, patienceMs, tee, isFollowing } = this.#options;
     const onImpatient = (): void => {
       this.#isImpatient = true;
       this.#options.onImpatient();
@@ -87,6 +90,7 @@ export class Shipment {
       shipper,
       builder: this.#builder,
       room,
+      copy: tee && new Copy({ tee, hurry: stop, maxHeldBytes: isFollowing ? maxBytes : 0 }),
       maxBytes,
       arrivalTime,
       canBeReadAgain,
@@ -98,10 +102,9 @@ export class Shipment {
   };
 
   /** Resolves when more may be read. */
-  readonly take = async (chunk: Buffer, lines: LineShipper, stop: AbortSignal): Promise<void> => {
+  readonly take = async (chunk: Buffer, lines: LineShipper): Promise<void> => {
     this.#bytes += chunk.length;
-    // Both at once: whatever comes while one of them waits, the other has the chunk.
-    await Promise.all([this.#options.tee?.write(chunk, stop), lines.push(chunk)]);
+    await lines.push(chunk);
     this.#checkpoints.note(this.#shipper.stats().written, this.#bytes);
     // Not only for who looks at a progress bar: what is behind is forgotten.
     void this.progressed;

@@ -1,6 +1,6 @@
 /** What became of the input: for a person, for a program, and as an exit code. */
 import type { DiagnosticCode } from '../../diagnostics.ts';
-import { exitCodes } from '../exit-codes.ts';
+import { exitCodeOfTrouble, exitCodes } from '../exit-codes.ts';
 
 /** What `--json` prints. */
 export interface Summary {
@@ -52,33 +52,10 @@ export function inWords(summary: Summary): string {
   return `diaspora-logger: ${cut}of ${amount} for topic ${topic}, ${grouped(acknowledged)} acknowledged, ${rest.join(', ')}, ${took}.${repeated}`;
 }
 
-/** Signs that the account, or the lack of one, is to blame. */
-const refusals: ReadonlySet<DiagnosticCode> = new Set([
-  'SIGN_IN_REFUSED',
-  'CLIENT_CERTIFICATE_REFUSED',
-  'TOPIC_WRITE_DENIED',
-  'TOKEN_REFUSED_BY_BROKER',
-  'TOKEN_REQUEST_REFUSED',
-  'REFRESH_TOKEN_INVALID',
-  'CREDENTIALS_MISSING',
-]);
-
-/** Signs that it may work later. */
-const outages: ReadonlySet<DiagnosticCode> = new Set([
-  'BROKER_UNREACHABLE',
-  'BROKER_HOST_UNKNOWN',
-  'CONNECTION_LOST',
-  'REQUEST_TIMED_OUT',
-  'TOKEN_ENDPOINT_UNAVAILABLE',
-]);
-
 /** `trouble`: what was said last of why records wait. */
 export function exitCodeFor(summary: Summary, trouble: DiagnosticCode | null): number {
   if (isComplete(summary)) return exitCodes.ok;
-  if (summary.unresolved > 0 && trouble !== null) {
-    if (refusals.has(trouble)) return exitCodes.refused;
-    if (outages.has(trouble)) return exitCodes.unavailable;
-  }
+  if (summary.unresolved > 0 && trouble !== null) return exitCodeOfTrouble(trouble);
   return exitCodes.failed;
 }
 

@@ -1,11 +1,8 @@
 /** Passes the input on, as it stands. */
-import { once } from 'node:events';
+import { setMaxListeners } from 'node:events';
 import type { Writable } from 'node:stream';
-import { within } from '../../deadline.ts';
 import { systemErrorCode } from '../../errors.ts';
-
-/** How long the last of it may wait for its reader once there is a hurry, in milliseconds. */
-const lastOutputMs = 2_000;
+import { takenInTime } from '../output.ts';
 
 export class Tee {
   readonly #stream: Writable;
@@ -20,6 +17,8 @@ export class Tee {
     // Elsewhere the end of who reads stdout ends the command: here lines are still to be shipped.
     stream.removeAllListeners('error');
     stream.on('error', (error) => this.#end(error));
+    // Each file that is followed waits for it: Node would warn of a leak.
+    setMaxListeners(0, stream);
   }
 
   /** Whether something was not passed on though somebody was there to take it. */
@@ -45,13 +44,10 @@ export class Tee {
   /** Resolves once everything is taken; with false where it still is not some time after `hurry` was aborted. */
   async finish(hurry: AbortSignal): Promise<boolean> {
     if (!this.#open) return true;
-    const taken = new Promise<boolean>((resolve) => {
-      this.#stream.write('', () => resolve(true));
+    const taken = new Promise<void>((resolve) => {
+      this.#stream.write('', () => resolve());
     });
-    await Promise.race([taken, aborted(hurry)]);
-    const late = (): Error => new Error('it is not taken');
-    const isTaken = await within(taken, { timeoutMs: lastOutputMs, late }).catch(() => false);
-    if (isTaken) return true;
+    if (await takenInTime(taken, hurry)) return true;
     this.#open = false;
     this.#failed = true;
     this.#say('--tee: standard output is not read. Not everything was passed on.');
@@ -70,8 +66,4 @@ export class Tee {
         : '--tee: whoever read standard output has ended. Lines are shipped on, but no longer passed on.',
     );
   }
-}
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) await once(signal, 'abort');
 }

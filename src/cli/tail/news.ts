@@ -2,7 +2,7 @@
 import { subscribe } from 'node:diagnostics_channel';
 import { isLastingFault } from '../../consume/first-failure.ts';
 import type { PartitionRange } from '../../consume/read-topic.ts';
-import { type DiagnosticEvent, diagnosticsChannelName, stderrSink } from '../../diagnostics.ts';
+import { diagnosticsChannelName, isDiagnosticEvent, stderrSink } from '../../diagnostics.ts';
 import type { TailPlan } from './plan.ts';
 
 /** What has gone by so far. */
@@ -64,10 +64,7 @@ function beginningOf({ topic, reading }: TailPlan, partitions: readonly Partitio
 export function sayDiagnostics(counts: Counts): void {
   const sink = stderrSink();
   subscribe(diagnosticsChannelName, (message) => {
-    if (isEvent(message) && !(counts.read === 0 && isLastingFault(message))) sink(message);
+    if (isDiagnosticEvent(message) && !(counts.read === 0 && isLastingFault(message)))
+      sink(message);
   });
 }
-
-/** Only the package itself publishes there. */
-const isEvent = (message: unknown): message is DiagnosticEvent =>
-  typeof message === 'object' && message !== null && 'code' in message && 'detail' in message;

@@ -1,11 +1,8 @@
 /** Writes what is printed, no faster than it is taken, and tells how far it was taken. */
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
-import { within } from '../../deadline.ts';
 import { systemErrorCode } from '../../errors.ts';
-
-/** How long the last of it may wait for its reader once there is a hurry, in milliseconds. */
-const lastOutputMs = 2_000;
+import { takenInTime } from '../output.ts';
 
 /** A place that was passed. */
 export interface Passed {
@@ -71,13 +68,11 @@ export class PrintedOutput {
   /** Resolves once all output is taken; with false where its reader has gone, or has not taken it some time after `hurry`. */
   async finish(): Promise<boolean> {
     if (this.#acceptedWrites < this.#writes && !this.gone.aborted) {
-      const idle = new Promise<void>((resolve) => {
+      const over = new Promise<void>((resolve) => {
         this.#onIdle = resolve;
+        this.gone.addEventListener('abort', () => resolve(), { once: true });
       });
-      const signal = this.gone;
-      await Promise.race([idle, aborted(AbortSignal.any([signal, this.#hurry]))]);
-      const late = (): Error => new Error('the output is not taken');
-      await within(idle, { timeoutMs: lastOutputMs, late, signal }).catch(() => undefined);
+      await takenInTime(over, this.#hurry);
     }
     return this.#acceptedWrites === this.#writes;
   }
@@ -95,8 +90,4 @@ export class PrintedOutput {
     for (const { done } of accepted) for (const tell of done.values()) tell();
     if (this.#acceptedWrites === this.#writes) this.#onIdle();
   }
-}
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) await once(signal, 'abort');
 }

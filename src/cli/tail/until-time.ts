@@ -35,6 +35,7 @@ class UntilTime implements TopicReader {
   /** Offset of what is to be read next, by partition. */
   readonly #next: Map<number, bigint>;
   readonly #paused = new Set<number>();
+  readonly #closing = new AbortController();
   /** First the one that reads on, then the one with an end. */
   #reader: TopicReader;
 
@@ -47,7 +48,9 @@ class UntilTime implements TopicReader {
   }
 
   async *records(): AsyncGenerator<ConsumedRecord, void, undefined> {
-    const { time, signal } = this.#options;
+    const { time } = this.#options;
+    // Whoever has enough closes it while the next record is waited for.
+    const signal = AbortSignal.any([this.#options.signal, this.#closing.signal]);
     yield* this.#untilNow();
     await this.#reader.close();
     if (signal.aborted) return;
@@ -58,6 +61,7 @@ class UntilTime implements TopicReader {
     });
     if (reader === null) return;
     this.#reader = reader;
+    if (signal.aborted) return await reader.close();
     const records = reader.records();
     // A reader can be paused from when it is read.
     const first = records.next();
@@ -80,6 +84,7 @@ class UntilTime implements TopicReader {
   }
 
   close(): Promise<void> {
+    this.#closing.abort();
     return this.#reader.close();
   }
 

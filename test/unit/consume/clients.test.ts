@@ -58,7 +58,8 @@ it('A consumer closes at once while it waits for its service key', async () => {
   await asked;
   const begun = performance.now();
   await consumer.close();
-  expect(performance.now() - begun).toBeLessThan(1_000);
+  // What it waits for it gives up after 3 s at the earliest.
+  expect(performance.now() - begun).toBeLessThan(2_500);
 });
 
 it('A process that reads lives on while its consumer waits for the service key', async () => {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterEach, describe, expect, it, type Mock, onTestFinished, vi } from 'vitest';
 import { lockFile } from '../../../src/auth/file-lock.ts';
 import { TokenStore } from '../../../src/auth/token-store.ts';
 import { nativeAppClientId } from '../../../src/options.ts';
@@ -28,11 +28,19 @@ async function heldStore(): Promise<{ store: TokenStore; release: () => Promise<
 
 describe('the lock on making keys', () => {
   const made = async (): Promise<string> => 'made';
+  /** It has looked at the clock since, and at the lock. */
+  const looked = async (clock: Mock<() => number>): Promise<string> => {
+    const seen = clock.mock.calls.length + 3;
+    while (clock.mock.calls.length < seen) await new Promise(setImmediate);
+    return 'looked';
+  };
 
   it('is waited for', async () => {
     const { store, release } = await heldStore();
     const { signal } = new AbortController();
+    const clock = vi.spyOn(performance, 'now');
     const waiting = whileMakingKeys({ store, requestTimeoutMs: 1_000, signal }, made);
+    expect(await Promise.race([looked(clock), waiting])).toBe('looked');
     await release();
     expect(await waiting).toBe('made');
   });
@@ -49,11 +57,6 @@ describe('the lock on making keys', () => {
   it('is waited for as long as its holder may take for requests, and then can be tried again', async () => {
     let minutes = 0;
     const clock = vi.spyOn(performance, 'now').mockImplementation(() => minutes * 60_000);
-    /** It has looked at the clock since, and at the lock. */
-    const looked = async (): Promise<void> => {
-      const seen = clock.mock.calls.length + 3;
-      while (clock.mock.calls.length < seen) await new Promise(setImmediate);
-    };
     const { store } = await heldStore();
     const { signal } = new AbortController();
     let failure: unknown = null;
@@ -61,9 +64,9 @@ describe('the lock on making keys', () => {
     waiting.catch((error: unknown) => {
       failure = error;
     });
-    await looked();
+    await looked(clock);
     minutes = 13;
-    await looked();
+    await looked(clock);
     expect(failure).toBeNull();
     minutes = 14;
     await expect(waiting).rejects.toMatchObject({

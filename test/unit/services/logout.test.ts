@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { authService, eventService } from '../../../src/auth/globus-service.ts';
 import { type Globus, startGlobus } from '../../../stack/globus.ts';
 import { confidentialClient } from '../../../stack/globus-facts.ts';
@@ -76,6 +78,31 @@ describe('logout', () => {
     await client({ env: named }).logout();
     expect(await store.readAll()).toEqual([]);
     expect(await isActive(signedIn.refreshToken)).toBe(false);
+  });
+
+  it('asks Globus Auth for one token alone where that does not answer', async () => {
+    let asked = 0;
+    const server = createServer((_request, response) => {
+      asked += 1;
+      response.writeHead(503, { 'retry-after': '0' }).end();
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    const address = server.address();
+    const { signedIn, client, env } = await personAt(globus, globus.issuer, { isSaved: false });
+    const down = {
+      ...env,
+      DIASPORA_SDK_ENVIRONMENT: 'shared',
+      DIASPORA_ISSUER: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`,
+    };
+    const store = storeAt(globus, down);
+    await store.write(rowOf(signedIn), rowOf(signedIn, authService));
+    await expect(client({ env: down }).logout()).rejects.toMatchObject({
+      code: 'TOKEN_ENDPOINT_UNAVAILABLE',
+    });
+    // It is asked again three times.
+    expect(asked).toBe(4);
+    expect(await store.readAll()).toHaveLength(2);
   });
 
   it('of a token that was given ends that, and leaves the store of another person alone', async () => {

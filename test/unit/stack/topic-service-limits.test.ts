@@ -1,7 +1,7 @@
 /** What bounds the topic service's work: all on real sockets, with clients that hang up. */
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Callers } from '../../../stack/topic-service/callers.ts';
 import { GlobusTokens } from '../../../stack/topic-service/globus-tokens.ts';
 import { globus, listening, subject } from './topic-service-server.ts';
@@ -56,9 +56,9 @@ describe('Work of a subject', () => {
     });
     const ask = (): Promise<Response> => fetch(`${server.url}/work`, { headers: headersOf(token) });
     const sockets = Array.from({ length: 100 }, () => server.send(bytesOf(token)));
-    await vi.waitFor(() => expect(begun).toBe(100));
+    await expect.poll(() => begun).toBe(100);
     await hangUp(sockets);
-    await vi.waitFor(() => expect(gone).toBe(100));
+    await expect.poll(() => gone).toBe(100);
     expect((await ask()).status).toBe(429);
     work.letGo();
     expect((await ask()).status).toBe(200);
@@ -83,9 +83,9 @@ describe('Work in all', () => {
       });
     });
     const sockets = Array.from({ length: 3 }, () => server.send(bytesOf(token)));
-    await vi.waitFor(() => expect(begun).toBe(3));
+    await expect.poll(() => begun).toBe(3);
     await hangUp(sockets);
-    await vi.waitFor(() => expect(gone).toBe(3));
+    await expect.poll(() => gone).toBe(3);
     for (let time = 0; time < 5; time += 1) {
       const response = await fetch(`${server.url}/work`);
       expect(response.status).toBe(503);
@@ -110,7 +110,7 @@ describe('Work in all', () => {
         'POST /work HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 10\r\n\r\nx=',
       );
     }
-    await vi.waitFor(() => expect(connected).toBe(10));
+    await expect.poll(() => connected).toBe(10);
     const response = await fetch(`${server.url}/work`, {
       method: 'POST',
       body: new URLSearchParams({ a: 'b' }),
@@ -132,7 +132,7 @@ describe('Questions to Globus', () => {
       tokens.check(subject, `${token}${index}`, () => isWanted),
     );
     const settled = Promise.allSettled(all);
-    await vi.waitFor(() => expect(questions).toHaveLength(32));
+    await expect.poll(() => questions).toHaveLength(32);
     const late = tokens.check(subject, `${token}late`, () => true);
     await expect(late).rejects.toMatchObject({ status: 503, code: 'BUSY' });
     isWanted = false;

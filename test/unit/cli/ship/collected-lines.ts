@@ -28,7 +28,7 @@ export function collectLines(): CollectedLines {
       const unheard = { onOld: () => {}, onEnd: () => {} };
       const arrivalTime = false;
       const how = { arrivalTime, canBeReadAgain, maxBytes };
-      return new LineShipper({ shipper, builder, room, ...how, ...unheard });
+      return new LineShipper({ shipper, builder, room, copy: null, ...how, ...unheard });
     },
     take: (chunk, to) => to.push(chunk),
   };

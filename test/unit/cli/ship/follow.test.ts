@@ -16,11 +16,23 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { checkFollowed, FollowReader } from '../../../../src/cli/ship/follow.ts';
 import type { ReaderOptions } from '../../../../src/cli/ship/reader.ts';
 import { ConfigurationError } from '../../../../src/errors.ts';
 import { collectLines, newRoom } from './collected-lines.ts';
+
+/** What happens once, between a look at a file and what follows from it. */
+const meanwhile: (() => void)[] = [];
+vi.mock('node:fs/promises', async (importOriginal) => {
+  const real = await importOriginal<typeof import('node:fs/promises')>();
+  const stat = async (path: string) => {
+    const answer = await real.stat(path);
+    meanwhile.pop()?.();
+    return answer;
+  };
+  return { ...real, stat };
+});
 
 function newDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'follow-'));
@@ -66,8 +78,8 @@ function follow(
   return {
     lines,
     said,
-    has: (...wanted) => expect.poll(() => lines, { timeout: 5_000 }).toEqual(wanted),
-    begun: () => expect.poll(() => said, { timeout: 5_000 }).toHaveLength(paths.length),
+    has: (...wanted) => expect.poll(() => lines).toEqual(wanted),
+    begun: () => expect.poll(() => said).toHaveLength(paths.length),
     stop,
     unreadNow: () => reader.unread,
   };
@@ -184,6 +196,19 @@ describe('a followed file', () => {
     expect(following.lines).toEqual(['a', 'b']);
   });
 
+  it('is read where it gets the name while the last look is under way', async () => {
+    const { path, following } = await followLog('');
+    const stopped = new Promise<string[]>((resolve) => {
+      meanwhile.push(() => {
+        renameSync(path, `${path}.1`);
+        writeFileSync(path, 'b\n');
+        resolve(following.stop());
+      });
+    });
+    expect(await stopped).toEqual([]);
+    expect(following.lines).toEqual(['b']);
+  });
+
   it('is read from its beginning where it was copied and emptied', async () => {
     const { path, following } = await followLog('');
     appendFileSync(path, 'a1\na2\n');
@@ -264,7 +289,7 @@ describe('a followed file', () => {
     const { path, following } = await followLog('');
     rmSync(path);
     execFileSync('mkfifo', [path]);
-    await expect.poll(() => following.said, { timeout: 5_000 }).toHaveLength(2);
+    await expect.poll(() => following.said).toHaveLength(2);
     expect(await following.stop()).toEqual([`${path} cannot be read (it is no file that grows)`]);
   });
 

@@ -79,6 +79,7 @@ function shipping({
         expired.abort();
       },
     }),
+    copy: null,
     maxBytes: bufferMaxBytes,
     arrivalTime: false,
     onOld: () => {},

@@ -127,7 +127,7 @@ it('tells of the rest of a file that has grown since', async () => {
   writeFileSync(path, 'one\ntwo');
   const { lines, unread } = read(inputsOf([path]), (stop) => async (chunk, to) => {
     appendFileSync(path, ' and more\n');
-    await stopAtOnce(stop)(chunk, to, new AbortController().signal);
+    await stopAtOnce(stop)(chunk, to);
   });
   expect(await unread).toEqual([
     `${path} was read up to byte 4 of 17; "tail -c +5 -- ${path}" has the rest`,
@@ -141,7 +141,7 @@ it('tells no place in a file whose name another one has', async () => {
   const { unread } = read(inputsOf([path]), (stop) => async (chunk, to) => {
     renameSync(path, `${path}.1`);
     writeFileSync(path, '');
-    await stopAtOnce(stop)(chunk, to, new AbortController().signal);
+    await stopAtOnce(stop)(chunk, to);
   });
   expect(await unread).toEqual([`${path} was not read to its end`]);
 });

@@ -1,7 +1,8 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
+import { PassThrough, Writable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { Shipment } from '../../../../src/cli/ship/shipment.ts';
@@ -19,9 +20,11 @@ interface Shipping {
 /** To port 9, which is for a service that no machine has any more. */
 function shipping({
   tee = null,
+  isFollowing = false,
   closeTimeoutMs = 10,
 }: {
   readonly tee?: Tee | null;
+  readonly isFollowing?: boolean;
   readonly closeTimeoutMs?: number;
 } = {}): Shipping {
   const directory = mkdtempSync(join(tmpdir(), 'shipment-'));
@@ -40,6 +43,7 @@ function shipping({
     transport,
     diagnostics: new Diagnostics(),
     tee,
+    isFollowing,
     arrivalTime: false,
     patienceMs: Number.POSITIVE_INFINITY,
     onImpatient: () => stop.abort(),
@@ -63,7 +67,7 @@ const allUndelivered = { records: 1_000, acknowledged: 0, dropped: 0, unresolved
 
 it('counts, and keeps, every line that it has read when it is to end at once', async () => {
   const { shipment, stop, letters } = shipping();
-  const taken = shipment.take(chunk, shipment.linesOf(stop.signal, false), stop.signal);
+  const taken = shipment.take(chunk, shipment.linesOf(stop.signal, false));
   expect(shipment.waiting).toBeLessThan(1_000);
   shipment.giveUp();
   expect(shipment.summary([], 'SIGINT')).toMatchObject(allUndelivered);
@@ -75,15 +79,30 @@ it('counts, and keeps, every line that it has read when it is to end at once', a
 it('does so where the tee is not taken', () => {
   const stuck = new Writable({ highWaterMark: 1, write: () => {} });
   const { shipment, stop, letters } = shipping({ tee: new Tee(stuck, () => {}) });
-  void shipment.take(chunk, shipment.linesOf(stop.signal, false), stop.signal);
+  void shipment.take(chunk, shipment.linesOf(stop.signal, false));
   shipment.giveUp();
   expect(shipment.summary([], 'SIGINT')).toMatchObject(allUndelivered);
   expect(letters()).toEqual(given);
 });
 
+it('passes on whole lines alone of files that are followed side by side, as it ships them', async () => {
+  const stream = new PassThrough();
+  const { shipment, stop } = shipping({ tee: new Tee(stream, () => {}), isFollowing: true });
+  const [one, two] = [shipment.linesOf(stop.signal, true), shipment.linesOf(stop.signal, true)];
+  await shipment.take(Buffer.from('1\r\n\n11'), one);
+  await shipment.take(Buffer.from('2\n22'), two);
+  await shipment.take(Buffer.from('1\n'), one);
+  await two.end();
+  await shipment.take(Buffer.from('left'), one);
+  await one.leave();
+  stream.end();
+  expect(await text(stream)).toBe('1\r\n\n2\n111\n22\n');
+  expect(shipment.waiting).toBe(4);
+});
+
 it('counts, and keeps, lines that find no room before closing takes too long', async () => {
   const { shipment, stop, letters } = shipping();
-  const taken = shipment.take(chunk, shipment.linesOf(stop.signal, false), stop.signal);
+  const taken = shipment.take(chunk, shipment.linesOf(stop.signal, false));
   stop.abort();
   await taken;
   await shipment.deliver(stop.signal);
@@ -110,6 +129,6 @@ it('gives what comes last in a pipe all the time that closing may take, whatever
 it('waits no longer for room in an input that is begun when nothing more is to be read', async () => {
   const { shipment, stop } = shipping();
   stop.abort();
-  await shipment.take(chunk, shipment.linesOf(stop.signal, true), stop.signal);
+  await shipment.take(chunk, shipment.linesOf(stop.signal, true));
   expect(shipment.waiting).toBe(1_000);
 });

@@ -1,6 +1,7 @@
+import { setMaxListeners } from 'node:events';
 import { PassThrough, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { Tee } from '../../../../src/cli/ship/tee.ts';
 
 const never = new AbortController().signal;
@@ -49,4 +50,21 @@ it('ends where whoever took it has ended', async () => {
   expect(await tee.finish(never)).toBe(true);
   expect(tee.failed).toBe(false);
   expect(said.join()).toContain('whoever read standard output has ended');
+});
+
+it('lets any number of files wait for who takes them slowly', async () => {
+  const warnings: Error[] = [];
+  const warn = (warning: Error): void => void warnings.push(warning);
+  process.on('warning', warn);
+  onTestFinished(() => void process.off('warning', warn));
+  const stream = new PassThrough({ highWaterMark: 4 });
+  const { tee } = teeTo(stream);
+  const { signal: hurry } = new AbortController();
+  setMaxListeners(0, hurry);
+  const written = Array.from({ length: 20 }, () => tee.write(Buffer.from('a line\n'), hurry));
+  const out = text(stream);
+  await Promise.all(written);
+  stream.end();
+  expect(await out).toBe('a line\n'.repeat(20));
+  expect(warnings).toEqual([]);
 });

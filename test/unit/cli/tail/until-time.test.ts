@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { openUntilTime } from '../../../../src/cli/tail/until-time.ts';
+import { type Open, openUntilTime } from '../../../../src/cli/tail/until-time.ts';
 import type {
   ConsumedRecord,
   PartitionRange,
@@ -16,6 +16,8 @@ class Log {
   readonly #partitions: readonly ConsumedRecord[][];
   /** What was paused of each reader while it was read. */
   readonly paused: number[][] = [];
+  /** How many readers are not closed. */
+  openReaders = 0;
 
   constructor(...times: readonly (readonly number[])[]) {
     this.#partitions = times.map((some, partition) =>
@@ -41,7 +43,11 @@ class Log {
     const paused: number[] = [];
     this.paused.push(paused);
     let isRead = false;
-    const close = async (): Promise<void> => ending.abort();
+    this.openReaders += 1;
+    const close = async (): Promise<void> => {
+      if (!ending.signal.aborted) this.openReaders -= 1;
+      ending.abort();
+    };
     return {
       partitions,
       records: () => {
@@ -80,10 +86,10 @@ interface Reading {
   readonly stop: () => void;
 }
 
-async function reading(log: Log): Promise<Reading> {
+async function reading(log: Log, open: Open = log.open): Promise<Reading> {
   const ending = new AbortController();
   const { signal } = ending;
-  const reader = await openUntilTime(log.open, { from: 'earliest', time, signal });
+  const reader = await openUntilTime(open, { from: 'earliest', time, signal });
   const records = reader.records();
   return {
     reader,
@@ -163,5 +169,33 @@ describe('a reading up to a time to come', () => {
     const rest = take();
     stop();
     expect(await rest).toEqual([]);
+  });
+
+  it('reads no further where it is closed while a record is waited for', async () => {
+    const log = new Log([-9, -8]);
+    const { reader, take } = await reading(log);
+    await take(2);
+    const rest = take();
+    await reader.close();
+    expect(await rest).toEqual([]);
+    expect(log.paused).toHaveLength(1);
+  });
+
+  it('leaves nothing open where it is closed while the brokers are asked', async () => {
+    const log = new Log([-9, -8]);
+    let answered = (): void => {};
+    const { reader, take } = await reading(log, async (place) => {
+      const opened = await log.open(place);
+      answered();
+      return opened;
+    });
+    await take(1);
+    const closed = new Promise<void>((resolve) => {
+      answered = () => resolve(reader.close());
+    });
+    timeComes();
+    expect(await take()).toEqual([]);
+    await closed;
+    expect(log.openReaders).toBe(0);
   });
 });
