@@ -3,11 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { DiagnosticCode, DiagnosticDetail, Diagnostics } from '../diagnostics.ts';
 import { AuthenticationError } from '../errors.ts';
 import { eventService } from './globus-service.ts';
-import type {
-  FoundRefreshToken,
-  RefreshTokenOrigin,
-  RefreshTokenPlace,
-} from './refresh-token-origin.ts';
+import type { FoundRefreshToken, RefreshTokenOrigin } from './refresh-token-origin.ts';
 import { type AccessToken, RenewingToken } from './renewing-token.ts';
 import type { TokenEndpoint } from './token-endpoint.ts';
 import {
@@ -42,7 +38,8 @@ export class GlobusIdentity {
     () => this.#obtain(),
     ({ expiresAt }) => {
       this.#say('TOKEN_REFRESHED', `Globus Auth at ${this.#endpoint.issuer} gave a token.`, {
-        from: this.#lastFrom,
+        from: this.#lastFound?.place ?? 'client',
+        configured: this.#lastFound?.configured.place ?? 'client',
         scope: this.#lastScope,
         expiresAt,
       });
@@ -56,8 +53,8 @@ export class GlobusIdentity {
   #missingSaid: string | null = null;
   /** By `performance.now()`: when a refused refresh token, or a missing one, was last spoken of. */
   #saidAt = Number.NEGATIVE_INFINITY;
-  /** What the last token was bought with. */
-  #lastFrom: RefreshTokenPlace | 'client' = 'option';
+  /** What the last token was bought with; null for the client's own secret. */
+  #lastFound: Pick<FoundRefreshToken, 'place' | 'configured'> | null = null;
   /** What the last token is good for, as Globus Auth names it. */
   #lastScope = '';
 
@@ -125,7 +122,7 @@ export class GlobusIdentity {
   async #isReplacedSoon(refused: FoundRefreshToken): Promise<boolean> {
     for (let look = 0; look <= lookingAgain.times; look += 1) {
       if (look > 0) await delay(lookingAgain.everyMs, undefined, { ref: false });
-      const now = await this.#origin.again(refused).catch(() => null);
+      const now = await this.#origin.at(refused.configured.place).catch(() => null);
       if (now !== null && !this.#dead.has(now.value)) return true;
     }
     return false;
@@ -139,13 +136,13 @@ export class GlobusIdentity {
     if (value !== present.value) {
       await this.#keep(present, value, tokens && hasAccessToken(tokens) ? tokens : null);
     }
-    return this.#done(this.#choose(reply), present.place);
+    return this.#done(this.#choose(reply), present);
   }
 
   async #withoutRefreshToken(): Promise<AccessToken> {
     if (this.#isService && !this.#origin.isConfigured) {
       const reply = await this.#ask(() => this.#endpoint.clientCredentials());
-      return this.#done(this.#choose(reply), 'client');
+      return this.#done(this.#choose(reply), null);
     }
     if (this.#dead.size > 0) {
       const message = `The refresh token is no longer good: ${howToSignIn}.`;
@@ -205,8 +202,8 @@ export class GlobusIdentity {
     );
   }
 
-  #done(tokens: GlobusTokens, from: RefreshTokenPlace | 'client'): AccessToken {
-    this.#lastFrom = from;
+  #done(tokens: GlobusTokens, found: FoundRefreshToken | null): AccessToken {
+    this.#lastFound = found;
     this.#lastScope = tokens.scope;
     return { value: tokens.accessToken, expiresAt: tokens.expiresAt };
   }

@@ -7,7 +7,12 @@ import { TokenFile } from './token-file.ts';
 import type { GlobusTokens } from './token-reply.ts';
 import type { StoredTokens, TokenStore } from './token-store.ts';
 
-export type RefreshTokenPlace = 'option' | 'environment' | 'file' | 'store';
+const places = ['option', 'environment', 'file', 'store'] as const;
+
+export type RefreshTokenPlace = (typeof places)[number];
+
+export const isPlace = (value: unknown): value is RefreshTokenPlace =>
+  places.some((place) => place === value);
 
 /** A refresh token and where it was found. */
 export interface FoundRefreshToken {
@@ -77,9 +82,9 @@ export class RefreshTokenOrigin {
     return null;
   }
 
-  /** What is found by now where `old` came from. Throws as `find` does. */
-  async again(old: FoundRefreshToken): Promise<FoundRefreshToken | null> {
-    return this.#look(old.configured.place);
+  /** What is found by now where one was found that was configured at `place`. Throws as `find` does. */
+  async at(place: RefreshTokenPlace): Promise<FoundRefreshToken | null> {
+    return this.#look(place);
   }
 
   /**

@@ -3,7 +3,7 @@ import { Diagnostics } from '../diagnostics.ts';
 import type { Environment, ResolvedGlobus } from '../options.ts';
 import { authService, eventService } from './globus-service.ts';
 import { askOwner } from './openid-token.ts';
-import { RefreshTokenOrigin, type RefreshTokenPlace } from './refresh-token-origin.ts';
+import { isPlace, RefreshTokenOrigin, type RefreshTokenPlace } from './refresh-token-origin.ts';
 import { openTokenSource } from './token-source.ts';
 import { type StoredTokens, storeOf, type TokenStore } from './token-store.ts';
 import type { Userinfo } from './userinfo.ts';
@@ -42,13 +42,19 @@ export function whoIsSignedIn(options: SignedInOptions): Promise<SignedIn> {
 async function askAll(options: SignedInOptions): Promise<SignedIn> {
   const { auth, requestTimeoutMs, env } = options;
   let scope = '';
+  let configured: unknown;
   const diagnostics = new Diagnostics(({ code, detail }) => {
-    if (code === 'TOKEN_REFRESHED') scope = String(detail['scope'] ?? '');
+    if (code !== 'TOKEN_REFRESHED') return;
+    scope = String(detail['scope'] ?? '');
+    configured = detail['configured'];
   });
   const source = openTokenSource({ auth, diagnostics, requestTimeoutMs, env });
   const { expiresAt } = await source.token().finally(() => source.close());
   const store = storeOf(auth, env);
-  const found = await new RefreshTokenOrigin(auth, store).find(() => false);
+  // Not the first of all places: its token may have been refused.
+  const found = isPlace(configured)
+    ? await new RefreshTokenOrigin(auth, store).at(configured)
+    : null;
   return {
     store: store.directory && store.path,
     place: found?.configured.place ?? 'client',

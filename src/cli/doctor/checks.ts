@@ -18,6 +18,7 @@ import {
   examineReading,
   examineTopic,
   examineWriting,
+  isTopicDenied,
   type KnownTopic,
 } from './topic.ts';
 
@@ -152,9 +153,15 @@ async function examineTopicUse(
     { id: 'write', title: 'Right to write', needs: [topic, tools], ...brokers },
     ([known, { connection }]) => examineWriting(connection.cluster, known),
   );
-  const read = await examination.check(
+  /** Whether nothing is known that speaks against it: the round trip finds out then. */
+  let mayRead = true;
+  await examination.check(
     { id: 'read', title: 'Right to read', needs: [topic, tools], ...brokers },
-    ([known, { connection }]) => examineReading(connection.cluster, known),
+    ([known, { connection }]) =>
+      examineReading(connection.cluster, known).catch((error: unknown) => {
+        if (isTopicDenied(error)) mayRead = false;
+        throw error;
+      }),
   );
   await examination.check(
     { id: 'idempotence', title: 'Idempotent writes', needs: [topic, write, tools], ...brokers },
@@ -165,7 +172,6 @@ async function examineTopicUse(
     async ([known], signal): Promise<Finding<RoundTrip>> => {
       if (!flags.write) return skipped('left out by --no-write: no record was written');
       const { connection } = optionsFrom(flags);
-      const mayRead = read.value !== null;
       return examineRoundTrip({
         connection,
         topic: known.topic,

@@ -55,7 +55,8 @@ export async function examineRoundTrip(options: RoundTripOptions): Promise<Findi
     const { partition, offset } = stored;
     const written = `written to partition ${partition}, offset ${offset ?? '(not told)'}, in ${Math.round(writeMs)} ms`;
     if (!mayRead || offset === null) {
-      return warning(learnt, `${written}; not read back: there is no right to read`);
+      const why = mayRead ? 'the broker did not tell where it is' : 'there is no right to read';
+      return warning(learnt, `${written}; not read back: ${why}`);
     }
     const readAt = performance.now();
     const from = { offsets: new Map([[partition, offset]]) };

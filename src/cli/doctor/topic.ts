@@ -119,6 +119,9 @@ export async function examineReading(
   }
 }
 
+export const isTopicDenied = (error: unknown): boolean =>
+  error instanceof BrokerError && error.errorCode === code.topicDenied;
+
 function withAdvice(errorCode: number, message: string, right: string): BrokerError {
   const { code: name } = brokerError(errorCode, '');
   const advice = `Claim the topic, or ask its owner for the ${right} right.`;

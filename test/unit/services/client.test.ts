@@ -182,6 +182,15 @@ describe('the subject', () => {
     );
   });
 
+  it('is that of the token in use, where one that is looked at before is dead', async () => {
+    const { signedIn, env } = await personAt(globus, 'http://127.0.0.1:1');
+    const both = { ...env, DIASPORA_REFRESH: 'revoked-long-ago' };
+    const { globus: auth } = resolveDiaspora({}, both, false);
+    const who = await whoIsSignedIn({ auth, requestTimeoutMs: 5_000, env: both });
+    expect(who).toMatchObject({ place: 'store', isReplaced: false });
+    expect(who.person?.subject).toBe(signedIn.subject);
+  });
+
   it('is not known where Globus Auth does not name it', async () => {
     const service = await PublicService.start(globus);
     const { client, signedIn, store } = await personAt(globus, service.url, { isSaved: false });
