@@ -28,13 +28,16 @@ export interface ConnectionFlags {
 /** Options of one kind of object, before anything has checked them. */
 type Unchecked = Readonly<Record<string, unknown>>;
 
-export function addConnectionFlags(command: Command): Command {
+/** How one signs in who does not say how: the service's key, where the command is about that. */
+type DefaultAuth = 'globus' | 'diaspora';
+
+export function addConnectionFlags(command: Command, defaultAuth: DefaultAuth = 'globus'): Command {
   return command
     .option('--config <file>', 'options as JSON, the same object as in code; flags win over it')
     .option('--brokers <host:port,…>', 'brokers to begin with (default: DIASPORA_BOOTSTRAP)')
     .option(
       '--auth <type>',
-      'globus, diaspora, scram, aws-iam, mtls, token or none (default: globus)',
+      `globus, diaspora, scram, aws-iam, mtls, token or none (default: ${defaultAuth})`,
     )
     .option('--issuer <url>', 'globus, diaspora: another Globus Auth (default: DIASPORA_ISSUER)')
     .option(
@@ -59,9 +62,12 @@ export function addConnectionFlags(command: Command): Command {
 }
 
 /** What flags and `--config` say, checked, by what it is about. Throws `ConfigurationError`. */
-export function optionsFrom(flags: ConnectionFlags): ReturnType<typeof parseTransportParts> {
+export function optionsFrom(
+  flags: ConnectionFlags,
+  defaultAuth: DefaultAuth = 'globus',
+): ReturnType<typeof parseTransportParts> {
   const config = flags.config === undefined ? {} : readConfig(flags.config);
-  const auth = authFrom(flags, objectOf(config['auth']));
+  const auth = authFrom(flags, objectOf(config['auth']), defaultAuth);
   const tls = tlsFrom(flags, config['tls']);
   return parseTransportParts({
     ...config,
@@ -97,7 +103,11 @@ function parsed(text: string): Unchecked | null {
 }
 
 /** Which flags go with which type; null where neither flags nor file say anything. */
-function authFrom(flags: ConnectionFlags, config: Unchecked | null): unknown {
+function authFrom(
+  flags: ConnectionFlags,
+  config: Unchecked | null,
+  defaultAuth: DefaultAuth,
+): unknown {
   const { auth, issuer, serviceUrl, apiVersion, region, username, mechanism, profile } = flags;
   const module = flags.tokenModule;
   const given = { issuer, serviceUrl, apiVersion, region, username, mechanism, profile, module };
@@ -105,7 +115,7 @@ function authFrom(flags: ConnectionFlags, config: Unchecked | null): unknown {
   if (auth === undefined && config === null && Object.keys(set).length === 0) return null;
   // Another type than the file's: what the file says of its own does not belong to it.
   const base = auth === undefined || auth === config?.['type'] ? (config ?? {}) : {};
-  return { type: 'globus', ...base, ...(auth !== undefined && { type: auth }), ...set };
+  return { type: defaultAuth, ...base, ...(auth !== undefined && { type: auth }), ...set };
 }
 
 function tlsFrom(flags: ConnectionFlags, config: unknown): unknown {

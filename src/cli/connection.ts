@@ -10,7 +10,7 @@ import {
   securityProtocolOf,
 } from '../other-clients/client-connection.ts';
 import { firstLine, javaClientText } from '../other-clients/java-client.ts';
-import { kcatConfig, kcatFirstLine } from '../other-clients/kcat-config.ts';
+import { kcatCommand, kcatConfig, kcatFirstLine } from '../other-clients/kcat-config.ts';
 import { type PythonClient, pythonClient, pythonClients } from '../other-clients/python-client.ts';
 import { fileNameOf, requireDirectory, writeSecretFile } from '../other-clients/secret-file.ts';
 import type { ToldConnection } from './client-connection.ts';
@@ -75,6 +75,14 @@ async function run(flags: Flags): Promise<void> {
     process.stdout.write(pythonClient(client, connection));
   } else if (flags.json) printJson(asJson(connection));
   else printTable(rowsOf(connection));
+  if (flags.kcat && connection.tls?.checkHostname === false) tellKcatCommand(connection);
+}
+
+/** The file says it as well, where few will look who let it be written. */
+function tellKcatCommand(connection: ClientConnection): void {
+  process.stderr.write(
+    `diaspora-logger: kcat leaves the host name unchecked by its command line alone, not by a file: ${kcatCommand(connection)}\n`,
+  );
 }
 
 function requireOneForm({ kcat, java, python, json, out }: Flags): void {

@@ -12,7 +12,7 @@ interface Flags extends ConnectionFlags {
 }
 
 export function waitReadyCommand(): Command {
-  return addConnectionFlags(new Command('wait-ready'))
+  return addConnectionFlags(new Command('wait-ready'), 'diaspora')
     .description('Wait until a new key works: write one record, and read it back.')
     .option('--max-minutes <n>', 'give up after so many minutes', minutes, 5)
     .option(
@@ -40,7 +40,7 @@ async function run(flags: Flags): Promise<void> {
     import('../ready/block-until-ready.ts'),
     import('../ready/progress.ts'),
   ]);
-  const { connection } = optionsFrom(flags);
+  const { connection } = optionsFrom(flags, 'diaspora');
   const { maxMinutes, topic } = flags;
   const interrupt = new AbortController();
   const onInterrupt = (): void => interrupt.abort();
@@ -50,7 +50,6 @@ async function run(flags: Flags): Promise<void> {
   let last: ReadyProgress | null = null;
   try {
     const isReady = await blockUntilReady({
-      auth: { type: 'diaspora' },
       ...connection,
       maxMinutes,
       signal: interrupt.signal,

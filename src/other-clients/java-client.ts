@@ -1,5 +1,5 @@
 /** Configuration of Kafka's Java clients as text: a `.properties` file that they load as it stands. */
-
+import { readFileSync } from 'node:fs';
 import { eventServiceScope, tokenPath } from '../auth/globus-service.ts';
 import { ConfigurationError } from '../errors.ts';
 import {
@@ -29,7 +29,8 @@ type Property = readonly [key: string, value: string];
 
 /**
  * Text of the file. A secret that is not shown is read from its environment variable by the client itself (Kafka 3.5 or
- * newer). Throws `ConfigurationError` for what Java clients cannot do, and for a value with control characters.
+ * newer). Throws `ConfigurationError` for what Java clients cannot do, and for a value with control characters; reads the
+ * key's file to tell.
  */
 export function javaClientText(connection: ClientConnection): string {
   const { bootstrapBrokers, signIn, tls } = connection;
@@ -51,7 +52,12 @@ export function javaClientText(connection: ClientConnection): string {
 }
 
 function comments({ signIn, tls }: ClientConnection): string[] {
-  return [...secretComments({ bootstrapBrokers: null, signIn, tls }), ...librariesOf(signIn)];
+  return [
+    ...secretComments({ bootstrapBrokers: null, signIn, tls }),
+    // https://github.com/openjdk/jdk/pull/8615: PBES2, OpenSSL's default.
+    ...(tls?.keyFile && tls.passphrase ? ['An encrypted key wants Java 19 or newer.'] : []),
+    ...librariesOf(signIn),
+  ];
 }
 
 /** Of the secrets that the file itself holds or reads; AWS's library takes them from the environment by its own names. */
@@ -192,12 +198,25 @@ function keystoreProperties({ certFile, keyFile, pfxFile, passphrase }: ClientTl
     ];
   }
   if (certFile === null || keyFile === null) return [];
+  requirePkcs8(keyFile);
   return [
     ['ssl.keystore.type', 'PEM'],
     ['ssl.keystore.certificate.chain', fileReference(certFile)],
     ['ssl.keystore.key', fileReference(keyFile)],
     ...optional('ssl.key.password', passphrase),
   ];
+}
+
+/** The form of PEM keys that Java reads: https://kafka.apache.org/documentation/#brokerconfigs_ssl.keystore.key */
+function requirePkcs8(keyFile: string): void {
+  // RFC 7468, sections 10 and 11: PKCS8 names no algorithm in its label, as OpenSSL's older forms do.
+  const [, older] =
+    /^-----BEGIN (?!ENCRYPTED )(\S+ )PRIVATE KEY-----/m.exec(readFileSync(keyFile, 'latin1')) ?? [];
+  if (older === undefined) return;
+  throw new ConfigurationError(
+    `Java clients read PEM keys in PKCS8 alone, and ${keyFile} has "BEGIN ${older}PRIVATE KEY". Convert it by "openssl pkcs8 -topk8 -nocrypt -in key.pem -out key8.pem", or use PKCS12 with --pfx.`,
+    'tls.key',
+  );
 }
 
 /** `dir` separates the directory from the file by a colon. */

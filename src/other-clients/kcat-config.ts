@@ -33,10 +33,11 @@ export function kcatConfig(connection: ClientConnection): string {
   const lines = [
     kcatFirstLine,
     ...(hidden.length === 0
-      ? ['# Lists the topics: kcat -F kcat.conf -L']
+      ? []
       : [
           `# Put the value in place of ${hidden.map(({ variable }) => `$${variable}`).join(' and ')}: envsubst does that.`,
         ]),
+    `# Lists the topics: ${kcatCommand(connection)}`,
     // https://github.com/confluentinc/librdkafka/pull/4895
     ...(signIn.type === 'scram'
       ? ['# For brokers of Kafka 4 its librdkafka must be 2.6.1 or newer: kcat -V tells.']
@@ -47,6 +48,13 @@ export function kcatConfig(connection: ClientConnection): string {
     ...properties.map(line),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** The command that lists the topics. The host name's check is no line of a file: `try_java_conf_set` of kcat.c ignores it there. */
+export function kcatCommand({ tls }: ClientConnection): string {
+  return tls?.checkHostname === false
+    ? 'kcat -F kcat.conf -X ssl.endpoint.identification.algorithm=none -L'
+    : 'kcat -F kcat.conf -L';
 }
 
 function requirePassword(signIn: ClientSignIn): void {
@@ -78,7 +86,6 @@ function tlsProperties(tls: ClientTls): Property[] {
       pfxFile === null ? 'ssl.key.password' : 'ssl.keystore.password',
       passphrase && shown(passphrase),
     ],
-    ['ssl.endpoint.identification.algorithm', tls.checkHostname ? null : 'none'],
     ['enable.ssl.certificate.verification', tls.verify ? null : 'false'],
   ];
   return files.flatMap(([key, value]) => (value === null ? [] : [[key, value] as const]));
@@ -86,14 +93,24 @@ function tlsProperties(tls: ClientTls): Property[] {
 
 const shown = ({ variable, value }: Secret): string => value ?? `$${variable}`;
 
-/** kcat takes off spaces at both ends of a line, and knows no escapes. */
+/** Longest line that kcat reads whole: `read_conf_file` of its kcat.c has 512 bytes for it, its end and a NUL. */
+const longestLineBytes = 510;
+
+/** kcat takes off spaces at both ends of a line, and the backslash of `\:` and `\=` wherever they stand: nothing escapes them. */
 function line([key, value]: Property): string {
   requireOneLine(key, value);
-  if (value.trimEnd() !== value || value.trimStart() !== value) {
-    throw new ConfigurationError(
-      `kcat cannot read a value for ${key} that begins or ends with a space: give it by "-X ${key}=…" instead.`,
-      'kcat',
-    );
+  const text = `${key}=${value}`;
+  if (value.trim() !== value) refuse(key, 'begins or ends with a space');
+  if (/\\[:=]/.test(value)) refuse(key, 'has "\\:" or "\\="');
+  if (Buffer.byteLength(text) > longestLineBytes) {
+    refuse(key, `makes its line longer than ${longestLineBytes} bytes`);
   }
-  return `${key}=${value}`;
+  return text;
+}
+
+function refuse(key: string, what: string): never {
+  throw new ConfigurationError(
+    `kcat cannot read a value for ${key} that ${what}: give it by "-X ${key}=…" instead.`,
+    'kcat',
+  );
 }

@@ -277,6 +277,24 @@ describe('connection --kcat', () => {
     expect(out).toContain('envsubst');
   });
 
+  it.runIf(hasKcat)('says with which flags kcat leaves the host name unchecked', async () => {
+    const { args, env, topic: name } = await ways['mtls by PEM']();
+    const out = accounts.directory();
+    // An address of this machine that its certificate does not name.
+    const brokers = stack.bootstrap('MTLS').replaceAll('localhost', '127.1');
+    const all = ['connection', ...args, '--brokers', brokers, '--no-check-hostname'];
+    const end = await accounts.run([...all, '--kcat', '--out', out], { env });
+    const file = join(out, 'kcat.conf');
+    expect(end).toMatchObject({ code: 0, out: `${file}\n` });
+    const [, flags = ''] = /kcat -F kcat\.conf (-X \S+) -L\n$/.exec(end.err) ?? [];
+    const list = async (...more: string[]): Promise<string> => {
+      const env = { PATH: process.env['PATH'], LD_LIBRARY_PATH: recentLibrdkafka() };
+      return (await run(kcat, ['-F', file, ...more, '-J', '-L', '-t', name], { env })).stdout;
+    };
+    await expect(list('-m', '2')).rejects.toThrow(/certificate verify failed/);
+    expect(JSON.parse(await list(...flags.split(' '))).topics[0]).toMatchObject({ topic: name });
+  });
+
   it('takes the key of v1, which is a password', async () => {
     const v1 = ['--auth', 'diaspora', '--api-version', 'v1', '--brokers', stack.bootstrap('SCRAM')];
     const { code, out } = await accounts.run(['connection', ...v1, '--kcat'], { env: person.env });

@@ -323,6 +323,13 @@ describe('wait-ready', () => {
       4,
       /ECONNREFUSED/,
     ],
+    [
+      'the service of a flag is not there',
+      ['--service-url', 'http://127.0.0.1:1', '--max-minutes', '0.3'],
+      {},
+      4,
+      /ECONNREFUSED/,
+    ],
     ['the time is no number', ['--max-minutes', 'soon'], {}, 2, /--max-minutes/],
     ['no topic is named for Globus', ['--auth', 'globus'], {}, 2, /"topic" is needed/],
   ])('says that %s', async (_what, args, change, code, words) => {

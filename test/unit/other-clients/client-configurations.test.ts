@@ -1,4 +1,9 @@
+import { spawnSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { ConfigurationError } from '../../../src/errors.ts';
 import {
   type ClientConnection,
   type ClientSignIn,
@@ -10,6 +15,7 @@ import {
 import { javaClientText } from '../../../src/other-clients/java-client.ts';
 import { kcatConfig } from '../../../src/other-clients/kcat-config.ts';
 import { pythonClient } from '../../../src/other-clients/python-client.ts';
+import { temporaryDirectory } from '../auth/signed-in.ts';
 
 const plainTls: ClientTls = {
   caFile: null,
@@ -21,10 +27,10 @@ const plainTls: ClientTls = {
   verify: true,
 };
 
-const scram = (value: string | null): ClientSignIn => ({
+const scram = (value: string | null, username = 'station'): ClientSignIn => ({
   type: 'scram',
   mechanism: 'SCRAM-SHA-512',
-  username: 'station',
+  username,
   password: { variable: 'DIASPORA_PASSWORD', value },
 });
 
@@ -33,6 +39,31 @@ const connection = (signIn: ClientSignIn, tls: Partial<ClientTls> = {}): ClientC
   signIn,
   tls: { ...plainTls, ...tls },
 });
+
+const { privateKey: rsa } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const { privateKey: ec } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+
+/** The longest user name in these letters that kcat has room for. */
+const longest = (letter: string): string => {
+  const room = 510 - 'sasl.username='.length;
+  return letter.repeat(room / Buffer.byteLength(letter));
+};
+
+/** PEM, encrypted where there is a passphrase. */
+const rsaKey = (type: 'pkcs1' | 'pkcs8', passphrase?: string): string =>
+  rsa
+    .export({ type, format: 'pem', ...(passphrase && { cipher: 'aes-256-cbc', passphrase }) })
+    .toString();
+
+const ecKey = (type: 'sec1' | 'pkcs8'): string => ec.export({ type, format: 'pem' }).toString();
+
+function keyFileOf(pem: string): string {
+  const directory = join(temporaryDirectory(), 'my keys');
+  mkdirSync(directory);
+  const file = join(directory, 'key.pem');
+  writeFileSync(file, pem);
+  return file;
+}
 
 const awsKey: ClientSignIn = {
   type: 'aws-iam',
@@ -80,15 +111,55 @@ describe("Java's properties", () => {
   });
 
   it('read a certificate and its key from where they are', () => {
-    const files = { certFile: '/etc/my certs/cert.pem', keyFile: '/key.pem' };
+    const keyFile = keyFileOf(rsaKey('pkcs8'));
+    const files = { certFile: '/cert.pem', keyFile };
     const text = javaClientText(connection({ type: 'mtls' }, files));
-    expect(text).toContain(`ssl.keystore.certificate.chain=\${dir:/etc/my certs:cert.pem}\n`);
-    expect(text).toContain(`ssl.keystore.key=\${dir:/:key.pem}\n`);
+    expect(text).toContain(`ssl.keystore.certificate.chain=\${dir:/:cert.pem}\n`);
+    expect(text).toContain(`ssl.keystore.key=\${dir:${dirname(keyFile)}:key.pem}\n`);
     expect(text).toContain('config.providers=dir\n');
+    expect(text).not.toContain('Java 19');
+  });
+
+  it('tell which Java reads a key that is encrypted', () => {
+    const keyFile = keyFileOf(rsaKey('pkcs8', 'a passphrase'));
+    const passphrase = { variable: 'DIASPORA_TLS_PASSPHRASE', value: null };
+    const files = { certFile: '/cert.pem', keyFile, passphrase };
+    const text = javaClientText(connection({ type: 'mtls' }, files));
+    expect(text).toContain('\n# An encrypted key wants Java 19 or newer.\n');
+    expect(text).toContain(`ssl.key.password=\${env:DIASPORA_TLS_PASSPHRASE}\n`);
+  });
+
+  it.each([
+    ['RSA', rsaKey('pkcs1')],
+    ['RSA', rsaKey('pkcs1', 'a passphrase')],
+    ['EC', ecKey('sec1')],
+    [
+      'EC',
+      `-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n${ecKey('sec1')}`,
+    ],
+    ['RSA', rsaKey('pkcs1').replaceAll('\n', '\r\n')],
+  ])('refuse an older form of %s keys, and say how it is converted', (name, key) => {
+    const keyFile = keyFileOf(key);
+    const text = () =>
+      javaClientText(connection({ type: 'mtls' }, { certFile: '/c.pem', keyFile }));
+    expect(text).toThrow(ConfigurationError);
+    expect(text).toThrow(
+      `${keyFile} has "BEGIN ${name} PRIVATE KEY". Convert it by "openssl pkcs8`,
+    );
+  });
+
+  it('take a key in PKCS8 whatever it is and stands in its file', () => {
+    for (const key of [
+      ecKey('pkcs8'),
+      `Bag Attributes\n    friendlyName: RSA\n${rsaKey('pkcs8')}`,
+    ]) {
+      const files = { certFile: '/cert.pem', keyFile: keyFileOf(key) };
+      expect(javaClientText(connection({ type: 'mtls' }, files))).toContain('ssl.keystore.key=');
+    }
   });
 
   it('cannot name every path, nor leave the check of certificates out', () => {
-    const files = { certFile: '/a:b/cert.pem', keyFile: '/key.pem' };
+    const files = { certFile: '/a:b/cert.pem', keyFile: keyFileOf(rsaKey('pkcs8')) };
     expect(() => javaClientText(connection({ type: 'mtls' }, files))).toThrow(/neither ":"/);
     expect(() => javaClientText(connection(scram(null), { verify: false }))).toThrow(
       /always check/,
@@ -111,9 +182,20 @@ describe("Java's properties", () => {
   });
 });
 
+const hasKcat = spawnSync('kcat', ['-V']).status === 0;
+
+/** What kcat itself reads: every property that is set. */
+function readByKcat(text: string, flags: readonly string[] = []): Map<string, string> {
+  const file = join(temporaryDirectory(), 'kcat.conf');
+  writeFileSync(file, text);
+  const { stdout } = spawnSync('kcat', ['-F', file, ...flags, '-X', 'dump'], { encoding: 'utf8' });
+  const lines = stdout.split('\n').map((line) => line.split(' = '));
+  return new Map(lines.map(([name = '', ...value]) => [name, value.join(' = ')]));
+}
+
 describe("kcat's configuration", () => {
   it('is made of lines that kcat reads back as they are', () => {
-    expect(kcatConfig(connection(scram('a b#c=d\\e'), { checkHostname: false }))).toBe(
+    expect(kcatConfig(connection(scram('a b#c=d\\e')))).toBe(
       [
         '# kcat configuration, written by diaspora-logger.',
         '# Lists the topics: kcat -F kcat.conf -L',
@@ -123,18 +205,51 @@ describe("kcat's configuration", () => {
         'sasl.mechanism=SCRAM-SHA-512',
         'sasl.username=station',
         'sasl.password=a b#c=d\\e',
-        'ssl.endpoint.identification.algorithm=none',
         '',
       ].join('\n'),
     );
   });
 
-  it.each([' before', 'behind ', 'two\nlines'])(
-    'refuses what it would read otherwise: %j',
-    (value) => {
-      expect(() => kcatConfig(connection(scram(value)))).toThrow(/space|control/);
+  it.runIf(hasKcat).each(['a b#c=d\\e', '=:\\', '\\\\', '#', '"\\n', ':\\ =', longest('é')])(
+    'is read by kcat as it was meant: %s',
+    (username) => {
+      const read = readByKcat(kcatConfig(connection(scram('any', username))));
+      expect(read.get('sasl.username')).toBe(username);
+      expect(read.get('metadata.broker.list')).toBe('a:9096,b:9096');
     },
   );
+
+  it.each([' before', 'behind ', 'two\nlines', 'a\\:b', 'a\\\\=b', `${longest('é')}x`])(
+    'refuses what it would read otherwise: %j',
+    (username) => {
+      expect(() => kcatConfig(connection(scram('any', username)))).toThrow(
+        /^(kcat cannot read a value for sasl\.username that (begins or ends with a space|has "\\:" or "\\="|makes its line longer than 510 bytes): give it by "-X sasl\.username=…" instead\.|A value for sasl\.username may not hold control characters\.)$/,
+      );
+    },
+  );
+
+  it('never quotes a secret that it refuses', () => {
+    expect(() => kcatConfig(connection(scram('se\\:cret')))).not.toThrow(/cret/);
+    expect(() => kcatConfig(connection(scram('se\\:cret')))).toThrow(/sasl\.password/);
+  });
+
+  it('tells how the name of the host is left unchecked, which kcat takes from no file', () => {
+    const text = kcatConfig(connection(scram('any'), { checkHostname: false }));
+    const flags = '-X ssl.endpoint.identification.algorithm=none';
+    expect(text).toContain(`\n# Lists the topics: kcat -F kcat.conf ${flags} -L\n`);
+    expect(text).not.toMatch(/^ssl\.endpoint/m);
+    const hidden = kcatConfig(connection(scram(null), { checkHostname: false }));
+    expect(hidden).toContain('envsubst');
+    expect(hidden).toContain(flags);
+  });
+
+  it.runIf(hasKcat)('has kcat leave it unchecked by the flags that it tells', () => {
+    const text = kcatConfig(connection(scram('any'), { checkHostname: false }));
+    const [, flags = ''] = /kcat -F kcat\.conf (.*) -L/.exec(text) ?? [];
+    expect(readByKcat(text, flags.split(' ')).get('ssl.endpoint.identification.algorithm')).toBe(
+      'none',
+    );
+  });
 
   it('has no place for tokens of others', () => {
     expect(() => kcatConfig(connection(awsKey))).toThrow(/kcat cannot sign in with a token signed/);
