@@ -33,6 +33,7 @@ export const diagnosticCodes = {
   READ_DENIED: 'retry',
   CONSUMER_RESTARTED: 'retry',
   COMMIT_FAILED: 'retry',
+  OFFSET_OUT_OF_RANGE: 'retry',
   BUFFER_FULL: 'overflow',
   RECORD_TOO_LARGE: 'dead-letter',
   RECORD_INVALID: 'dead-letter',

@@ -68,8 +68,16 @@ async function run(argument: string | undefined, flags: Flags): Promise<void> {
   process.once('SIGINT', onInterrupt);
   const { signal } = interrupted;
   const open = async (): Promise<Reading> => {
-    const reader = await openTopic({ ...connection, topic }, { from, to: 'end', signal });
-    return { partitions: reader.partitions, records: () => recordsOf(reader) };
+    let isWhole = true;
+    const onCut = (): void => {
+      isWhole = false;
+    };
+    const reader = await openTopic({ ...connection, topic }, { from, to: 'end', signal, onCut });
+    return {
+      partitions: reader.partitions,
+      records: () => recordsOf(reader),
+      isWhole: () => isWhole,
+    };
   };
   const audit = await auditTopic(open, {
     limit: flags.limit,

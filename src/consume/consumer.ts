@@ -66,12 +66,15 @@ interface Taken {
  * are this member's, each time that the group has shared them out and it is known where each goes on: what is sent from
  * then on is read. With `autoCommit` that place is committed at once, so that nothing is skipped where `autoOffsetReset` is
  * `'latest'` and the next member begins before anything was read. Emits 'passed' with a position when all records before it
- * have been given, also where the last offsets hold none, such as the mark at the end of a transaction.
+ * have been given, also where the last offsets hold none, such as the mark at the end of a transaction. Emits 'moved' with
+ * the position at which a partition goes on as `autoOffsetReset` says, since its log did not hold the place, such as after
+ * retention.
  */
 export class DiasporaConsumer
   extends EventEmitter<{
     assigned: [partitions: readonly TopicPartition[]];
     passed: [position: Position];
+    moved: [position: Position];
   }>
   implements AsyncIterable<ConsumedRecord>, AsyncDisposable
 {
@@ -117,6 +120,12 @@ export class DiasporaConsumer
       },
       onSuspended: () => this.#handoff.withdraw(),
       onSkipped: (position) => this.#passed(position),
+      onMoved: (moved) => {
+        const { topic, partition, offset } = moved;
+        queueMicrotask(() => this.emit('moved', { topic, partition, offset }));
+        this.#passed({ topic, partition, offset });
+        if (resolved.autoCommit) void this.#commitPast((one) => keyOf(one) === keyOf(moved));
+      },
       isPaused: (partition) => this.#paused.has(keyOf(partition)),
     });
     this.#autoCommit = resolved.autoCommit

@@ -3,7 +3,7 @@ import type { Admin } from 'kafkajs';
 import { within } from '../deadline.ts';
 import type { ResolvedConsumer } from '../options.ts';
 import type { Client } from './kafkajs-client.ts';
-import { type Found, keyOf, type Unplaced } from './positions.ts';
+import { type Ends, type Found, keyOf, type Unplaced } from './positions.ts';
 
 /** Takes what is known of a partition so far. Answers whether its end of the log is wanted, too. */
 export type Take = (unplaced: Unplaced, found: Found) => boolean;
@@ -54,8 +54,8 @@ async function ask(
       const ends = await findEnds(admin, topic);
       for (const one of endless.filter((other) => other.topic === topic)) {
         const name = typeof one.target === 'string' ? one.target : autoOffsetReset;
-        const end = ends.get(one.partition)?.[name];
-        if (end !== undefined) take(one, { committed: committedOf(one), end });
+        const found = ends.get(one.partition);
+        if (found) take(one, { committed: committedOf(one), end: found[name], ends: found });
       }
       const missing = endless.find((one) => one.topic === topic && !ends.has(one.partition));
       if (missing) throw new Error(`${topic}/${missing.partition} is not known`);
@@ -78,11 +78,6 @@ async function findCommitted(
     }
   }
   return found;
-}
-
-interface Ends {
-  readonly earliest: bigint;
-  readonly latest: bigint;
 }
 
 async function findEnds(admin: Admin, topic: string): Promise<Map<number, Ends>> {

@@ -11,7 +11,7 @@ import type { ResolvedConsumer } from '../options.ts';
 import type { Clients, NewClient } from './clients.ts';
 import { failureMessage, failureOf } from './failure.ts';
 import { Membership } from './membership.ts';
-import { Placing } from './placing.ts';
+import { type Moved, Placing } from './placing.ts';
 import type { Position, Positions, SeekTarget, TopicPartition, Unplaced } from './positions.ts';
 import { HangError } from './watch.ts';
 
@@ -30,6 +30,8 @@ export interface GroupMemberOptions {
   readonly onSuspended: () => void;
   /** There are no records up to this offset. */
   readonly onSkipped: (position: Position) => void;
+  /** This is where the partition goes on, since its log did not hold the place. */
+  readonly onMoved: (position: Position) => void;
   readonly isPaused: (partition: TopicPartition) => boolean;
 }
 
@@ -58,6 +60,10 @@ export class GroupMember {
     this.#placing = new Placing({
       ...options,
       onFailure: (error, failures, waitMs) => this.#reportUnplaced(error, failures, waitMs),
+      onMoved: (moved) => {
+        this.#reportMoved(moved);
+        options.onMoved(moved);
+      },
     });
     this.#running = this.#run();
   }
@@ -177,6 +183,21 @@ export class GroupMember {
     );
   }
 
+  #reportMoved({ topic, partition, from, offset, ends }: Moved): void {
+    const { groupId, autoOffsetReset } = this.#options.options;
+    const { earliest } = ends;
+    const lost =
+      from < earliest
+        ? `Records of partition ${partition} of topic ${topic} were deleted before group ${groupId} had read them: it was at offset ${from}, and the log begins at ${earliest}.`
+        : `Partition ${partition} of topic ${topic} ends before offset ${from}, at which group ${groupId} was.`;
+    const detail = { groupId, topic, partition, from: String(from), to: String(offset) };
+    this.#options.diagnostics.emit(
+      'OFFSET_OUT_OF_RANGE',
+      `${lost} It goes on at ${offset}, as autoOffsetReset '${autoOffsetReset}' says.`,
+      detail,
+    );
+  }
+
   #failureOf(error: unknown, placing: boolean): BrokerFault | null {
     const { groupId, topics, tls } = this.#options.options;
     const { clients } = this.#options;
@@ -219,6 +240,10 @@ export class GroupMember {
         this.#suspend();
       },
       onSkipped,
+      onOutOfRange: (partition) => {
+        const unplaced = this.#options.positions.refuse(partition);
+        if (unplaced) this.#placeSoon(unplaced);
+      },
     });
     await abortOf(this.#closed.signal, membership.over);
     membership.end(new Error('the consumer is closed'));

@@ -2,6 +2,7 @@
 import kafkajs, { type Kafka, type KafkaConfig, type SASLOptions } from 'kafkajs';
 import type { ResolvedConnection } from '../options.ts';
 import { registerZstd } from './codecs.ts';
+import type { TopicPartition } from './positions.ts';
 import { Sockets } from './sockets.ts';
 
 /** How a client signs in. */
@@ -22,6 +23,8 @@ export interface ClientEvents {
   readonly onConnecting?: () => void;
   /** There is no token. kafkajs leaves that connection in the middle of its sign-in, and never gets it out of there. */
   readonly onTokenFailed?: (error: unknown) => void;
+  /** A log does not hold the offset that was fetched. From here on, who listens says where to go on: kafkajs does nothing about it. */
+  readonly onOutOfRange?: (partition: TopicPartition) => void;
 }
 
 export interface Client {
@@ -40,10 +43,17 @@ const retriesInside = 5;
  */
 const reauthenticationThresholdMs = 2_000;
 
+/** What kafkajs's `ConsumerGroup` logs, with the partition, before it does so. */
+const resetting = 'Offset out of range, resetting to default offset';
+
 export function createClient(
   options: ResolvedConnection,
   signIn: ClientSignIn | null,
-  { onConnecting = () => undefined, onTokenFailed = () => undefined }: ClientEvents = {},
+  {
+    onConnecting = () => undefined,
+    onTokenFailed = () => undefined,
+    onOutOfRange = () => undefined,
+  }: ClientEvents = {},
 ): Client {
   registerZstd();
   const { bootstrapBrokers, clientId, tls, requestTimeoutMs, retry } = options;
@@ -66,7 +76,34 @@ export function createClient(
     // kafkajs logs whole requests at some levels: what matters is reported as diagnostics instead.
     logCreator: () => () => undefined,
   };
-  return { kafka: new kafkajs.Kafka(config), disconnect: () => sockets.destroy() };
+  const kafka = new kafkajs.Kafka(config);
+  listenFor(onOutOfRange, kafka);
+  return { kafka, disconnect: () => sockets.destroy() };
+}
+
+/** By its log, whose entries KAFKAJS_LOG_LEVEL may keep from a `logCreator`. */
+function listenFor(onOutOfRange: (partition: TopicPartition) => void, kafka: Kafka): void {
+  const { namespace } = kafka.logger();
+  kafka.logger().namespace = (...names) => ({
+    ...namespace(...names),
+    error(message, extra) {
+      if (message !== resetting) return;
+      const { topic, partition } = Object(extra);
+      onOutOfRange({ topic, partition });
+      throw fetchAnew();
+    },
+  });
+}
+
+/**
+ * Thrown where kafkajs logs that it is about to commit -1 or -2 over the group's offset, whether or not it commits by itself:
+ * it begins to fetch anew instead, at once and as the member that it is. It exports this error, but has no type for it; after
+ * any other it would wait, and leave the group at the sixth.
+ */
+function fetchAnew(): unknown {
+  const fetcherRebalance: unknown = Reflect.get(kafkajs, 'KafkaJSFetcherRebalanceError');
+  if (typeof fetcherRebalance !== 'function') return new Error('the offset is out of range');
+  return Reflect.construct(fetcherRebalance, []);
 }
 
 function saslOf(signIn: ClientSignIn, onTokenFailed: (error: unknown) => void): SASLOptions {

@@ -20,6 +20,8 @@ export interface MembershipOptions {
   readonly onRebalancing: () => void;
   /** There are no records up to this offset: only marks of transactions, or nothing any more. */
   readonly onSkipped: (position: Position) => void;
+  /** The partition is paused: its log does not hold the offset that was fetched. */
+  readonly onOutOfRange: (partition: TopicPartition) => void;
 }
 
 /**
@@ -54,6 +56,11 @@ export class Membership {
     this.#client = options.newClient({
       onConnecting: () => this.#watch.alive(),
       onTokenFailed: (error) => this.end(error),
+      onOutOfRange: (partition) => {
+        if (this.over.aborted) return;
+        this.pause([partition]);
+        options.onOutOfRange(partition);
+      },
     });
     this.#consumer = this.#client.kafka.consumer({
       groupId,

@@ -4,7 +4,13 @@ import { backOff } from '../back-off.ts';
 import type { ResolvedConsumer } from '../options.ts';
 import { findOffsets } from './find-offsets.ts';
 import type { Membership } from './membership.ts';
-import type { Found, Positions, TopicPartition, Unplaced } from './positions.ts';
+import type { Ends, Found, Position, Positions, TopicPartition, Unplaced } from './positions.ts';
+
+/** A partition goes on elsewhere, since its log did not hold the place. */
+export interface Moved extends Position {
+  readonly from: bigint;
+  readonly ends: Ends;
+}
 
 export interface PlacingOptions {
   readonly options: ResolvedConsumer;
@@ -12,6 +18,7 @@ export interface PlacingOptions {
   readonly isPaused: (partition: TopicPartition) => boolean;
   /** Called at each failure, with how many there were in a row. */
   readonly onFailure: (error: unknown, failures: number, waitMs: number) => void;
+  readonly onMoved: (moved: Moved) => void;
 }
 
 export class Placing {
@@ -52,10 +59,13 @@ export class Placing {
 
   goOn(membership: Membership, unplaced: Unplaced, found: Found | null): void {
     if (membership.over.aborted) return;
-    const { positions, isPaused } = this.#options;
+    const { positions, isPaused, onMoved } = this.#options;
     const offset = positions.place(unplaced, found);
     if (offset === null) return;
     membership.seek({ ...unplaced, offset });
     if (!isPaused(unplaced)) membership.resume([unplaced]);
+    const { topic, partition, refused } = unplaced;
+    if (refused === undefined || refused === offset || !found?.ends) return;
+    onMoved({ topic, partition, offset, from: refused, ends: found.ends });
   }
 }

@@ -16,6 +16,14 @@ export type SeekTarget = bigint | 'earliest' | 'latest';
 /** A partition of which nothing is read before its place is found; null stands for where it was left. */
 export interface Unplaced extends TopicPartition {
   readonly target: SeekTarget | null;
+  /** A broker has said that the log does not hold this offset: where that is so, its end that `autoOffsetReset` names is the target. */
+  readonly refused?: bigint;
+}
+
+export interface Ends {
+  readonly earliest: bigint;
+  /** Offset of the next record that is written. */
+  readonly latest: bigint;
 }
 
 /** What the brokers answer about an unplaced partition. */
@@ -24,6 +32,8 @@ export interface Found {
   readonly committed: bigint | null;
   /** The end of the log that is the target, or that `autoOffsetReset` names; null where that was not asked. */
   readonly end: bigint | null;
+  /** Both, once they were asked. */
+  readonly ends?: Ends;
 }
 
 /** How far the iteration has gone past the records of one log. */
@@ -135,6 +145,14 @@ export class Positions {
     return entry.unplaced;
   }
 
+  /** The log does not hold the place, a broker says. Answers what has to be placed, or null where that goes on already. */
+  refuse({ topic, partition }: TopicPartition): Unplaced | null {
+    const entry = this.#entries.get(keyOf({ topic, partition }));
+    if (!entry?.progress || entry.unplaced) return null;
+    entry.unplaced = { topic, partition, target: null, refused: entry.progress.given };
+    return entry.unplaced;
+  }
+
   unplaced(): Unplaced[] {
     return [...this.#entries.values()].flatMap(({ unplaced }) => unplaced ?? []);
   }
@@ -148,7 +166,7 @@ export class Positions {
   place(unplaced: Unplaced, found: Found | null): bigint | null {
     const entry = this.#entries.get(keyOf(unplaced));
     if (entry?.unplaced !== unplaced) return null;
-    const progress = placed(entry, unplaced.target, found);
+    const progress = placed(entry, unplaced, found);
     if (!progress) return null;
     if (found) entry.committed = found.committed;
     entry.progress = progress;
@@ -209,12 +227,17 @@ const none = { progress: null, committed: 'unknown', unplaced: null } as const;
 
 function placed(
   { progress, committed: known }: Entry,
-  target: SeekTarget | null,
+  { target, refused }: Unplaced,
   found: Found | null,
 ): Progress | null {
   if (typeof target === 'bigint') return new Progress(target);
   if (!found) return null;
-  const { committed, end } = found;
+  const { committed, end, ends } = found;
+  if (refused !== undefined) {
+    if (end === null || !ends) return null;
+    // A fetch that was under way at a seek may be what was refused.
+    return ends.earliest <= refused && refused <= ends.latest ? progress : new Progress(end);
+  }
   if (target === null && progress && !isAhead(committed, known, progress)) return progress;
   const start = target === null ? (committed ?? end) : end;
   return start === null ? null : new Progress(start);

@@ -34,6 +34,8 @@ export interface ReadTopicOptions {
   readonly to?: 'end' | { readonly time: number };
   /** Ends the reading without an error. */
   readonly signal?: AbortSignal;
+  /** Records of this partition, which were there at the start, are not read: they were deleted before. */
+  readonly onCut?: (partition: number) => void;
 }
 
 /** A reading that has begun: its places are known, so that what is sent from now on is behind them. */
@@ -82,7 +84,7 @@ export async function* readTopic(
 /** As `readTopic`, for who wants to know the places, or pauses partitions. */
 export async function openTopic(
   { topic, ...connection }: TopicReaderOptions,
-  { from = 'latest', to, signal }: ReadTopicOptions = {},
+  { from = 'latest', to, signal, onCut = () => undefined }: ReadTopicOptions = {},
 ): Promise<TopicReader> {
   const groupId = groupPrefix + randomUUID();
   const given = { ...connection, topic, groupId, autoCommit: false } as const;
@@ -119,7 +121,7 @@ export async function openTopic(
   }
   // Open until the reader is closed: so its consumer shares the token that is there.
   const close = (): void => clients.close();
-  return new Reader({ options, partitions, isBounded: to !== undefined, signal, close });
+  return new Reader({ options, partitions, isBounded: to !== undefined, signal, onCut, close });
 }
 
 interface ReaderSettings {
@@ -127,6 +129,7 @@ interface ReaderSettings {
   readonly partitions: readonly PartitionRange[];
   readonly isBounded: boolean;
   readonly signal: AbortSignal | undefined;
+  readonly onCut: (partition: number) => void;
   /** Lets go of what the reading began with. */
   readonly close: () => void;
 }
@@ -205,13 +208,14 @@ class Reader implements TopicReader {
   }
 
   #open(): DiasporaConsumer {
-    const { options, partitions } = this.#settings;
+    const { options, partitions, onCut } = this.#settings;
     const consumer = new DiasporaConsumer(options);
     this.#consumer = consumer;
     for (const { partition, start } of partitions) {
       consumer.seek({ topic: options.topic, partition }, start);
       if (this.#left?.has(partition) === false) this.pause(partition);
     }
+    consumer.on('moved', ({ partition }) => onCut(partition));
     // Also where the last offsets hold no record, such as the mark at the end of a transaction.
     consumer.on('passed', ({ partition, offset }) => {
       this.#pass(partition, offset);

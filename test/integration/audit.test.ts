@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import kafkajs from 'kafkajs';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import type { Audit } from '../../src/cli/audit/audit-topic.ts';
+import { type Audit, auditTopic } from '../../src/cli/audit/audit-topic.ts';
+import type { ConsumedRecord } from '../../src/consume/consumed-record.ts';
+import { openTopic } from '../../src/consume/read-topic.ts';
 import { DiasporaLogger } from '../../src/index.ts';
 import { sharedStack, uniqueTopic } from '../shared-stack.ts';
 import { buildPackage } from './built-package.ts';
@@ -54,6 +56,26 @@ async function write(
     }),
   );
   await Promise.all(sent);
+}
+
+/** One record a batch, of which a fetch brings one. */
+async function writeLarge(topic: string, count: number): Promise<void> {
+  const { topic: _, ...options } = plainOptions(topic);
+  await using logger = new DiasporaLogger({ ...options, compression: 'none' });
+  for (let n = 0; n < count; n += 1) {
+    const headers = { 'source-id': 'source', 'source-seq': String(n) };
+    await logger.send(topic, 'x'.repeat(700_000), { partition: 0, headers });
+  }
+}
+
+/** As retention does, of partition 0. */
+async function deleteBefore(topic: string, offset: string): Promise<void> {
+  const admin = kafka().admin();
+  await admin.connect();
+  // It knows no topic that it was not asked about.
+  await admin.fetchTopicOffsets(topic);
+  await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset }] });
+  await admin.disconnect();
 }
 
 describe('audit', () => {
@@ -151,12 +173,7 @@ describe('audit', () => {
       [0, 1, 4, 5],
       [2, 3, 6, 8],
     ]);
-    const admin = kafka().admin();
-    await admin.connect();
-    // It knows no topic that it was not asked about.
-    await admin.fetchTopicOffsets(topic);
-    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '3' }] });
-    await admin.disconnect();
+    await deleteBefore(topic, '3');
     const { code, found } = await audit(topic);
     expect(code).toBe(1);
     expect(found.sources).toMatchObject([
@@ -164,6 +181,43 @@ describe('audit', () => {
     ]);
     const later = await audit(topic, ['--from', new Date(Date.now() + 60_000).toISOString()]);
     expect(later).toMatchObject({ code: 0, found: { records: 0, sources: [] } });
+  });
+
+  it('begins anew where retention overtakes it: what it could not read is not lost', async () => {
+    const topic = await newTopic('audit');
+    await writeLarge(topic, 6);
+    let readings = 0;
+    const audit = await auditTopic(
+      async () => {
+        readings += 1;
+        let isWhole = true;
+        const reader = await openTopic(
+          { ...plainOptions(topic), diagnostics: 'silent' },
+          {
+            from: 'earliest',
+            to: 'end',
+            onCut: () => {
+              isWhole = false;
+            },
+          },
+        );
+        async function* records(): AsyncGenerator<ConsumedRecord> {
+          for await (const record of reader.records()) {
+            // One fetch brings one of these records: the next one comes too late.
+            if (record.offset === 0n) await deleteBefore(topic, '4');
+            yield record;
+          }
+          await reader.close();
+        }
+        return { partitions: reader.partitions, records, isWhole: () => isWhole };
+      },
+      { limit: 20, since: null },
+    );
+    expect(readings).toBe(2);
+    expect(audit).toMatchObject({
+      records: 2,
+      sources: [{ lostCount: 0, unreadCount: 4, openCount: 0, first: 4, last: 5 }],
+    });
   });
 
   it('ends behind a transaction, and counts none that was given up', async () => {

@@ -46,6 +46,27 @@ async function deleteBefore(topic: string, offset: string): Promise<void> {
   }
 }
 
+/** What the group has committed of partition 0. */
+async function committed(groupId: string, topic: string): Promise<string | undefined> {
+  const brokers = stack.bootstrap('INTERNAL').split(',');
+  const admin = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING }).admin();
+  await admin.connect();
+  try {
+    const [found] = await admin.fetchOffsets({ groupId, topics: [topic] });
+    return found?.partitions.find(({ partition }) => partition === 0)?.offset;
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+function collectDiagnostics(): DiagnosticEvent[] {
+  const seen: DiagnosticEvent[] = [];
+  const note = (event: unknown): void => void seen.push(event as DiagnosticEvent);
+  subscribe(diagnosticsChannelName, note);
+  onTestFinished(() => void unsubscribe(diagnosticsChannelName, note));
+  return seen;
+}
+
 async function take(consumer: DiasporaConsumer, count: number): Promise<ConsumedRecord[]> {
   const found: ConsumedRecord[] = [];
   if (count === 0) return found;
@@ -187,6 +208,73 @@ describe('The consumer', () => {
     expect(found[2]).toBeGreaterThanOrEqual(10);
   });
 
+  it('reads all that is left of a log that is cut while it is behind, and commits nothing', async () => {
+    const topic = await newTopic('consumer');
+    await fill(topic, 10);
+    const options = { ...plain(topic), autoCommit: false, diagnostics: 'silent' };
+    const seen = collectDiagnostics();
+    await using consumer = new DiasporaConsumer(options);
+    await take(consumer, 10);
+    await consumer.commit();
+    for (const [low, high] of [
+      [15, 20],
+      [27, 30],
+    ] as const) {
+      consumer.pause();
+      await fill(topic, 10);
+      await deleteBefore(topic, String(low));
+      consumer.resume();
+      const left = await take(consumer, high - low);
+      expect(left.map(({ offset }) => Number(offset))).toEqual(range(low, high));
+    }
+    expect(await committed(options.groupId, topic)).toBe('10');
+    const moves = seen.filter(({ code }) => code === 'OFFSET_OUT_OF_RANGE');
+    expect(moves.map(({ detail }) => detail)).toEqual([
+      { groupId: options.groupId, topic, partition: 0, from: '10', to: '15' },
+      { groupId: options.groupId, topic, partition: 0, from: '20', to: '27' },
+    ]);
+    expect(seen.filter(({ code }) => code === 'CONSUMER_RESTARTED')).toEqual([]);
+  });
+
+  it('keeps the end at which it goes on where its place is deleted: the next one skips nothing', async () => {
+    const topic = await newTopic('consumer');
+    await fill(topic, 10);
+    const options = { ...plain(topic), diagnostics: 'silent' };
+    {
+      await using consumer = new DiasporaConsumer(options);
+      await take(consumer, 4);
+    }
+    await deleteBefore(topic, '8');
+    const latest = { ...options, autoOffsetReset: 'latest' } as const;
+    const seen = collectDiagnostics();
+    {
+      await using _consumer = new DiasporaConsumer(latest);
+      await expect.poll(() => committed(options.groupId, topic), polling).toBe('10');
+    }
+    expect(seen.find(({ code }) => code === 'OFFSET_OUT_OF_RANGE')?.message).toContain(
+      'it was at offset 3, and the log begins at 8. It goes on at 10',
+    );
+    await fill(topic, 3);
+    await using next = new DiasporaConsumer(latest);
+    expect((await take(next, 3)).map(({ offset }) => Number(offset))).toEqual([10, 11, 12]);
+  });
+
+  it('stays in its group where all its places are gone at once', async () => {
+    const count = 8;
+    const topic = await newTopic('consumer', count);
+    const { topic: _, ...connection } = plainOptions(topic);
+    await using logger = new DiasporaLogger(connection);
+    const all = range(0, count);
+    await Promise.all(all.map((partition) => logger.send(topic, String(partition), { partition })));
+    const seen = collectDiagnostics();
+    await using consumer = new DiasporaConsumer({ ...plain(topic), diagnostics: 'silent' });
+    for (const partition of all) consumer.seek({ topic, partition }, 1_000n);
+    expect(numbers(await take(consumer, count)).sort()).toEqual(all);
+    const codes = seen.map(({ code }) => code);
+    expect(codes.filter((code) => code === 'CONNECTED')).toHaveLength(1);
+    expect(codes.filter((code) => code === 'OFFSET_OUT_OF_RANGE')).toHaveLength(count);
+  });
+
   it('reads a header that is named as what every object has', async () => {
     const topic = await newTopic('consumer');
     const { topic: _, ...connection } = plainOptions(topic);
@@ -282,10 +370,7 @@ describe('The consumer', () => {
     const topic = uniqueTopic('consumer');
     await stack.createTopic(topic, { owner: 'somebody' });
     const { username, password } = stack.scramUser;
-    const seen: DiagnosticEvent[] = [];
-    const note = (event: unknown): void => void seen.push(event as DiagnosticEvent);
-    subscribe(diagnosticsChannelName, note);
-    onTestFinished(() => void unsubscribe(diagnosticsChannelName, note));
+    const seen = collectDiagnostics();
     await using consumer = new DiasporaConsumer({
       bootstrapBrokers: stack.bootstrap('SCRAM'),
       tls: { ca: stack.caFile },

@@ -23,6 +23,8 @@ export interface ReadRange {
 export interface Reading {
   readonly partitions: readonly ReadRange[];
   records(): AsyncIterable<ConsumedRecord>;
+  /** Once they were read: false where some of what was there at the start was deleted before. */
+  isWhole(): boolean;
 }
 
 export interface LostRange extends NumberRange {
@@ -74,15 +76,14 @@ export interface AuditOptions {
 
 /**
  * Memory goes with sources and what is wrong with them; records take a bit each, and none where all around them is there.
- * Where something is wrong, the topic is read once more: for the places, and for what was still on its way.
+ * Where something is wrong, the topic is read once more: for the places, and for what was still on its way. Where retention
+ * has overtaken the reading, it begins anew: what it would not find is not lost.
  */
 export async function auditTopic(
   open: () => Promise<Reading>,
   { limit, since }: AuditOptions,
 ): Promise<Audit> {
-  const first = await open();
-  const found = new Found(limit);
-  for await (const record of first.records()) found.add(record);
+  const { first, found } = await readWhole(open, limit);
   const starts = first.partitions.map(
     ({ partition, low, start }): PartitionStart => ({
       partition,
@@ -104,6 +105,18 @@ export async function auditTopic(
     unnumbered: found.unnumbered,
     sources: sources.map((source) => reportOf(source, starts, places, limit)),
   };
+}
+
+async function readWhole(
+  open: () => Promise<Reading>,
+  limit: number,
+): Promise<{ first: Reading; found: Found }> {
+  for (;;) {
+    const first = await open();
+    const found = new Found(limit);
+    for await (const record of first.records()) found.add(record);
+    if (first.isWhole()) return { first, found };
+  }
 }
 
 class Found {

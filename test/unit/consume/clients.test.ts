@@ -179,7 +179,6 @@ it.each(Object.keys(attempts))(
     const [{ code, message } = { code: '', message: '' }] = ofEndpoint();
     expect(code).toBe('BROKER_UNREACHABLE');
     expect(message).toContain(`Nobody answers at ${endpoint}: the stored service key`);
-    // Of v1 that command takes no endpoint.
-    expect(message).not.toContain('keys put');
+    expect(message).toContain('"npx diaspora-logger keys put" with the new --endpoint');
   },
 );

@@ -4,12 +4,16 @@ import { getEventListeners, once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type ConsumedRecord, DiasporaConsumer } from '../../../src/consume/consumer.ts';
+import type { ClientEvents } from '../../../src/consume/kafkajs-client.ts';
 import { type DiagnosticEvent, diagnosticsChannelName } from '../../../src/diagnostics.ts';
 import type { ConsumerOptions } from '../../../src/options.ts';
 import { ScriptedGroup, topic } from './scripted-group.ts';
 
 let group = new ScriptedGroup();
-vi.mock('../../../src/consume/kafkajs-client.ts', () => ({ createClient: () => group.client }));
+vi.mock('../../../src/consume/kafkajs-client.ts', () => ({
+  createClient: (_options: unknown, _signIn: unknown, events?: ClientEvents) =>
+    group.clientWith(events),
+}));
 
 const options: ConsumerOptions = {
   topic,
@@ -84,6 +88,71 @@ describe('Headers', () => {
       ['toString', '4'],
       ['toString', '5'],
     ]);
+  });
+});
+
+describe('A consumer whose place is deleted', () => {
+  const kept = { low: '500', high: '600' };
+
+  it("goes on at the end with 'latest', commits that at once, and says so", async () => {
+    const { group, said } = await assigned(
+      { autoOffsetReset: 'latest' },
+      { ends: kept, committed: { 0: '100', 1: '550' } },
+    );
+    group.outOfRange(0);
+    await expect.poll(() => group.commits).toEqual(['0:600']);
+    expect(group.seeks).toEqual(['0:100', '1:550', '0:600']);
+    expect(said.at(-1)).toBe(
+      "OFFSET_OUT_OF_RANGE: Records of partition 0 of topic logs were deleted before group readers had read them: it was at offset 100, and the log begins at 500. It goes on at 600, as autoOffsetReset 'latest' says.",
+    );
+  });
+
+  it("reads all that is left with 'earliest', and commits nothing by itself where that is off", async () => {
+    const { group, consumer } = await assigned(
+      { autoCommit: false },
+      { ends: kept, committed: { 0: '100', 1: '550' } },
+    );
+    const passed = once(consumer, 'passed');
+    group.outOfRange(0);
+    expect(await passed).toMatchObject([{ partition: 0, offset: 500n }]);
+    await consumer.close();
+    expect(group.seeks).toEqual(['0:100', '1:550', '0:500']);
+    expect(group.commits).toEqual([]);
+  });
+
+  it('stays where it is where the log holds that: what was refused was fetched before a seek', async () => {
+    const { group, consumer, said } = await assigned(
+      { autoOffsetReset: 'latest' },
+      { ends: kept, committed: { 0: '100', 1: '550' } },
+    );
+    consumer.seek({ topic, partition: 0 }, 520n);
+    group.outOfRange(0);
+    await expect.poll(() => group.seeks.slice(2)).toEqual(['0:520', '0:520']);
+    await consumer.close();
+    expect(group.commits).toEqual(['0:520']);
+    expect(said.filter((line) => line.startsWith('OFFSET_OUT_OF_RANGE'))).toEqual([]);
+  });
+
+  it('goes on where another member has gone on, where the group shares its partitions anew meanwhile', async () => {
+    let answer = (): void => undefined;
+    const asked = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const { group, consumer } = await assigned(
+      { autoOffsetReset: 'latest' },
+      { ends: kept, committed: { 0: '100', 1: '550' }, onEnds: () => asked },
+    );
+    group.outOfRange(0);
+    await setImmediate();
+    group.committed = { 0: '590', 1: '550' };
+    const again = once(consumer, 'assigned');
+    group.rebalancing();
+    group.assign(0, 1);
+    await again;
+    answer();
+    await consumer.close();
+    expect(group.seeks.slice(2)).toEqual(['0:590', '1:550']);
+    expect(group.commits).toEqual([]);
   });
 });
 

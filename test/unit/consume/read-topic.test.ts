@@ -1,11 +1,15 @@
 /** A reading to an end that does not come; `test/integration/read-topic.test.ts` has real brokers. */
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { ClientEvents } from '../../../src/consume/kafkajs-client.ts';
 import { openTopic, type TopicReader } from '../../../src/consume/read-topic.ts';
 import type { ConnectionOptions } from '../../../src/options.ts';
 import { ScriptedGroup, topic } from './scripted-group.ts';
 
 let group = new ScriptedGroup();
-vi.mock('../../../src/consume/kafkajs-client.ts', () => ({ createClient: () => group.client }));
+vi.mock('../../../src/consume/kafkajs-client.ts', () => ({
+  createClient: (_options: unknown, _signIn: unknown, events?: ClientEvents) =>
+    group.clientWith(events),
+}));
 
 /** As long as requests may take, and some more. */
 const silenceMs = 35_000;
@@ -19,9 +23,12 @@ beforeEach(() => {
 async function reading(high = 2): Promise<{
   readonly reader: TopicReader;
   readonly next: () => Promise<string | undefined>;
+  /** Partitions of which something was deleted before it was read. */
+  readonly cut: readonly number[];
 }> {
   group = new ScriptedGroup();
   group.ends = { low: '0', high: String(high) };
+  const cut: number[] = [];
   const reader = await openTopic(
     {
       topic,
@@ -30,7 +37,7 @@ async function reading(high = 2): Promise<{
       tls: false,
       diagnostics: 'silent',
     },
-    { from: 'earliest', to: 'end' },
+    { from: 'earliest', to: 'end', onCut: (partition) => void cut.push(partition) },
   );
   onTestFinished(async () => {
     vi.useRealTimers();
@@ -45,7 +52,7 @@ async function reading(high = 2): Promise<{
   await vi.advanceTimersByTimeAsync(100);
   void group.fetched(0, [{ offset: 0 }]);
   expect(await first).toBe('0:0');
-  return { reader, next };
+  return { reader, next, cut };
 }
 
 /** As brokers that answer, and hold no record. */
@@ -70,6 +77,16 @@ describe('A reading to the end of a topic', () => {
         'the offsets of partitions 0 from 1 to 1, 1 from 0 to 1 are',
       ),
     });
+  });
+
+  it('ends where the rest is deleted before it is read, and tells that', async () => {
+    const { next, cut } = await reading(10);
+    group.ends = { low: '12', high: '15' };
+    const end = next();
+    group.outOfRange(0);
+    group.outOfRange(1);
+    expect(await end).toBeUndefined();
+    expect(cut).toEqual([0, 1]);
   });
 
   it('goes on while it moves over what holds no record', async () => {

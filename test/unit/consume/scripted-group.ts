@@ -1,5 +1,6 @@
 /** Stands in for kafkajs: a group of one member, whose broker does as the test says. */
 import type { EachBatchPayload, IHeaders } from 'kafkajs';
+import type { ClientEvents } from '../../../src/consume/kafkajs-client.ts';
 
 type Listener = (event: { payload: Record<string, unknown> }) => void;
 
@@ -33,6 +34,7 @@ export class ScriptedGroup {
   readonly #listeners = new Map<string, Listener>();
   #eachBatch: ((payload: EachBatchPayload) => Promise<void>) | null = null;
   #initialized = false;
+  #events: ClientEvents = {};
 
   /** As `createClient` answers it. */
   readonly client = {
@@ -41,6 +43,18 @@ export class ScriptedGroup {
       this.disconnected += 1;
     },
   };
+
+  /** The same, for who tells what kafkajs only logs. */
+  clientWith(events: ClientEvents = {}): ScriptedGroup['client'] {
+    // A look-up has none.
+    if (events.onOutOfRange) this.#events = events;
+    return this.client;
+  }
+
+  /** A broker refuses a fetch, since the log does not hold its offset. */
+  outOfRange(partition: number): void {
+    this.#events.onOutOfRange?.({ topic, partition });
+  }
 
   /** The group gives out these partitions. */
   assign(...partitions: number[]): void {

@@ -12,6 +12,8 @@ interface Log {
   /** Where the log begins. */
   readonly low?: number;
   readonly entries: readonly Entry[];
+  /** Whether some of it is deleted while it is read. */
+  readonly isCut?: boolean;
   /** Of the first record; each next one is a millisecond later. */
   readonly time?: number;
 }
@@ -44,6 +46,7 @@ function readingOf(logs: readonly Log[]): Reading {
     async *records() {
       for (const [partition, log] of logs.entries()) yield* recordsOf(log, partition);
     },
+    isWhole: () => !logs.some(({ isCut = false }) => isCut),
   };
 }
 
@@ -105,6 +108,15 @@ describe('an audit', () => {
       lost: [{ from: 0, to: 1, behind: null, before: { partition: 0, offset: 0n } }],
     });
     expect(inWords('t', found)).toContain('0 to 1, between no record and partition 0 offset 0');
+  });
+
+  it('begins anew where records were deleted before they were read: they are not lost', async () => {
+    const cut = [{ entries: a(0, 1, 5, 6, 7), isCut: true }, { entries: a(2) }];
+    const whole = [{ start: 5, low: 5, entries: a(6, 7) }, { entries: [] }];
+    const found = await audit(cut, { later: whole });
+    expect(isClean(found)).toBe(true);
+    expect(found.records).toBe(2);
+    expect(found.sources).toMatchObject([{ lostCount: 0, unreadCount: 6, first: 6, last: 7 }]);
   });
 
   it('tells where a repeated record lies, each time', async () => {
