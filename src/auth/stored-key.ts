@@ -44,9 +44,11 @@ export async function readSharedKey(store: TokenStore, owner: KeyOwner): Promise
 /**
  * Stores a key: in the event service's row, where the Python SDK reads it. That row may be another
  * person's, or hold a key of the other version, or nobody has signed in: then in a row of its own, which the Python
- * SDK never sees (its first versions take a row without tokens for a sign-in).
+ * SDK never sees (its first versions take a row without tokens for a sign-in). One that comes without brokers says nothing of
+ * them: they are still where the key before it has them.
  */
-export async function writeKey(store: TokenStore, owner: KeyOwner, key: StoredKey): Promise<void> {
+export async function writeKey(store: TokenStore, owner: KeyOwner, put: StoredKey): Promise<void> {
+  const key = { ...put, endpoint: put.endpoint ?? (await readKey(store, owner))?.endpoint ?? null };
   const isShared = await store.update((row) => {
     if (row === null || !owner.isOwn(row)) return null;
     const present = keyIn(row);

@@ -149,6 +149,18 @@ export class TokenStore {
     );
   }
 
+  /** Whether there are any rows of `readKeyRow`. */
+  async hasKeyRows(): Promise<boolean> {
+    const row = await readDatabase(this.path, (database) =>
+      hasTokenTable(database)
+        ? database.get('SELECT 1 FROM token_storage WHERE instr(namespace, ?) = 1 LIMIT 1', [
+            this.#namespaceOfKey(''),
+          ])
+        : null,
+    );
+    return row !== null;
+  }
+
   /** Forgets a row of `readKeyRow`. */
   async forgetKeyRow(name: string): Promise<void> {
     await this.#remove('namespace = ?', this.#namespaceOfKey(name));

@@ -35,7 +35,7 @@ Examples:
   $ diaspora-logger keys create && diaspora-logger wait-ready
   $ diaspora-logger keys show
   first$ diaspora-logger keys show --json --show-secret
-  second$ diaspora-logger keys put --access-key AKIA…
+  second$ diaspora-logger keys put --access-key AKIA… --endpoint broker.example.org:9198
 ${exitCodesHelp}`,
     );
   for (const command of [create(), show(), put()]) {
@@ -81,7 +81,10 @@ function show(): Command {
 function put(): Command {
   return addServiceFlags(new Command('put'))
     .option('--access-key <id>', 'v3: the key that the secret belongs to')
-    .option('--endpoint <host:port,…>', 'v3: the brokers that it is for')
+    .option(
+      '--endpoint <host:port,…>',
+      'the brokers that it is for (default: those of the key that was stored)',
+    )
     .option('--secret-from <variable>', 'environment variable with the secret (default: stdin)')
     .description('Store a key that was made on another machine. Its secret is read from stdin.')
     .action((flags: PutFlags) =>
@@ -100,11 +103,10 @@ function put(): Command {
           );
         }
         const secret = await readSecret('secret key', flags.secretFrom);
-        const v3 =
-          accessKey === undefined
-            ? undefined
-            : { accessKey, ...(endpoint !== undefined && { endpoint }) };
-        await client.putSecretKey(secret, v3);
+        await client.putSecretKey(secret, {
+          ...(accessKey !== undefined && { accessKey }),
+          ...(endpoint !== undefined && { endpoint }),
+        });
         if (flags.json) printJson({ version: apiVersion, accessKey: accessKey ?? null });
         else {
           process.stdout.write(

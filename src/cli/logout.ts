@@ -1,7 +1,6 @@
 /** `diaspora-logger logout`: ends the sign-in at Globus Auth, and forgets it here. */
 import { Command } from 'commander';
-import { eventService } from '../auth/globus-service.ts';
-import type { StoredTokens } from '../auth/token-store.ts';
+import type { TokenStore } from '../auth/token-store.ts';
 import { AuthenticationError } from '../errors.ts';
 import type { ResolvedDiaspora } from '../options.ts';
 import { exitCodeOf, exitCodesHelp, SilentExit } from './exit-codes.ts';
@@ -33,10 +32,18 @@ ${exitCodesHelp}`,
 
 async function run(flags: ServiceFlags): Promise<void> {
   const auth = serviceAuth(flags);
-  const { isStored, isGiven } = await whatIsHere(auth, flags);
+  const { storeOf } = await import('../auth/token-store.ts');
+  const store = storeOf(auth.globus, process.env);
+  const { isStored, isGiven, isNamed } = await whatIsHere({ auth, store, flags });
   const problem = await endSignIn(flags);
-  if (problem !== null) await forget(auth);
-  const left = await leftBehind(auth);
+  if (problem !== null) {
+    const { forgetTokens } = await import('../services/logout.ts');
+    await forgetTokens(auth, store);
+  }
+  const left = [
+    ...(await leftBehind(auth, store)),
+    ...(problem === null || isNamed ? [] : await unnamedKeys(store)),
+  ];
   if (flags.json) {
     printJson({ wasSignedIn: isStored || isGiven, ended: problem === null, left });
   } else {
@@ -80,44 +87,42 @@ async function endSignIn(flags: ServiceFlags): Promise<AuthenticationError | nul
   }
 }
 
-/** Before it is gone: in the token store, and what options and environment name. */
-async function whatIsHere(
-  auth: ResolvedDiaspora,
-  flags: ServiceFlags,
-): Promise<{ isStored: boolean; isGiven: boolean }> {
+interface Here {
+  readonly auth: ResolvedDiaspora;
+  readonly store: TokenStore;
+  readonly flags: ServiceFlags;
+}
+
+/** Before it is gone: in the token store, and what options and environment name. `isNamed`: whose it is, is known without Globus. */
+async function whatIsHere({
+  auth,
+  store,
+  flags,
+}: Here): Promise<{ isStored: boolean; isGiven: boolean; isNamed: boolean }> {
+  const { ownRows, replacedTokens } = await import('../services/logout.ts');
   const { refreshToken, refreshTokenFile } = auth.globus;
   // One that cannot be read is spoken of by whoever must read it.
-  const rows = await ownRows(auth).catch(() => []);
-  const keys = await storedKeys(flags);
+  const rows = await ownRows(auth, store).catch(() => []);
+  const replaced = await replacedTokens(auth, store);
   return {
-    isStored: rows.length > 0 || keys.length > 0,
+    // Whose a key is may have to be asked of Globus: only where nothing else tells.
+    isStored: rows.length > 0 || replaced.length > 0 || (await storedKeys(flags)).length > 0,
     isGiven: refreshToken !== undefined || refreshTokenFile !== undefined,
+    isNamed:
+      auth.subject !== null || rows.length === 0 || rows.some((row) => row.identity_id !== null),
   };
 }
 
-/** Rows that logging out left since their tokens could not be revoked. */
-async function forget(auth: ResolvedDiaspora): Promise<void> {
-  const { storeOf } = await import('../auth/token-store.ts');
-  const store = storeOf(auth.globus, process.env);
-  for (const row of await ownRows(auth)) await store.forget(row.resource_server);
-}
-
-/** Of the token store; none where it is another person's than the refresh token that is set. */
-async function ownRows(auth: ResolvedDiaspora): Promise<readonly StoredTokens[]> {
-  const { storeOf } = await import('../auth/token-store.ts');
-  const { isOfStore } = await import('../services/subject.ts');
-  const store = storeOf(auth.globus, process.env);
-  if (store.directory === null) return [];
-  const rows = await store.readAll();
-  const own = rows.find(({ resource_server: name }) => name === eventService) ?? null;
-  return isOfStore(auth, store, own) ? rows : [];
+async function unnamedKeys(store: TokenStore): Promise<string[]> {
+  if (store.directory === null || !(await store.hasKeyRows())) return [];
+  return [
+    `The token store ${store.path} still holds a service key, and Globus could not be asked whether it is yours: to forget it, set DIASPORA_SUBJECT to its owner's subject claim and log out again.`,
+  ];
 }
 
 /** What this command cannot take away, each with what to do. */
-async function leftBehind(auth: ResolvedDiaspora): Promise<string[]> {
-  const { storeOf } = await import('../auth/token-store.ts');
+async function leftBehind(auth: ResolvedDiaspora, store: TokenStore): Promise<string[]> {
   const { refreshToken, refreshTokenFile, oauthClientSecret } = auth.globus;
-  const store = storeOf(auth.globus, process.env);
   const rows = store.directory === null ? [] : await store.readAll().catch(() => []);
   return [
     ...(refreshToken === undefined

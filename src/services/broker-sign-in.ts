@@ -160,12 +160,12 @@ function byServiceKey(
     async bootstrapBrokers() {
       if (bootstrapBrokers.length > 0) return bootstrapBrokers;
       const { endpoint } = await key();
-      inVain += 1;
-      if (endpoint && inVain > attemptsUnanswered) keys.unreachable();
       const named = parseBrokers(endpoint ?? '');
+      inVain += 1;
+      if (named.length === 0 || inVain > attemptsUnanswered) keys.unreachable();
       if (named.length > 0) return named;
       const message =
-        'The Diaspora service does not say where the brokers are: set the option "bootstrapBrokers" or the environment variable DIASPORA_BOOTSTRAP to host:port.';
+        'The service key does not say where the brokers are: put it once more, by "npx diaspora-logger keys put" with --endpoint, or set the option "bootstrapBrokers" or the environment variable DIASPORA_BOOTSTRAP, to host:port.';
       diagnostics.emit('SERVICE_REFUSED', message);
       throw new AuthenticationError('SERVICE_REFUSED', message, false);
     },

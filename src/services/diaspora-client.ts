@@ -113,24 +113,27 @@ export class DiasporaClient implements AsyncDisposable {
     return this.#run(async () => (await this.#session.keys.stored())?.secretKey ?? null);
   }
 
-  /** Stores a key that was made elsewhere. v3's has two parts. Throws `ConfigurationError` where one is missing, or is no key. */
+  /**
+   * Stores a key that was made elsewhere. v3's has two parts. `endpoint`: its brokers, `host:port`, several by comma; default those
+   * of the key that was stored. Throws `ConfigurationError` where a part is missing, or is no key.
+   */
   putSecretKey(
     secretKey: string,
-    v3?: { readonly accessKey: string; readonly endpoint?: string },
+    { accessKey, endpoint }: { readonly accessKey?: string; readonly endpoint?: string } = {},
   ): Promise<void> {
     return this.#run(async () => {
       const { apiVersion } = this.#options.auth;
       if (!isKeyText(secretKey)) throw unfitKey('a secret key', 'secretKey');
-      if (apiVersion === 'v3' && !isKeyText(v3?.accessKey)) {
+      if (apiVersion === 'v3' && !isKeyText(accessKey)) {
         throw unfitKey('the access key that the secret key belongs to, too', 'accessKey');
       }
-      if (apiVersion === 'v1' && v3 !== undefined) {
+      if (apiVersion === 'v1' && accessKey !== undefined) {
         throw unfitKey('no access key: v1 has none', 'accessKey');
       }
       this.#key = await this.#session.keys.put({
         secretKey,
-        accessKey: v3?.accessKey ?? null,
-        endpoint: v3?.endpoint || null,
+        accessKey: accessKey ?? null,
+        endpoint: endpoint || null,
         createdAt: null,
       });
     });
@@ -156,7 +159,7 @@ export class DiasporaClient implements AsyncDisposable {
    */
   logout(): Promise<void> {
     return this.#run(async () => {
-      await logOut(this.#options, this.#session, await this.#session.subject());
+      await logOut(this.#options, this.#session);
       this.#key = null;
       this.#session.forgetSubject();
     });

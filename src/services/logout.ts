@@ -4,8 +4,9 @@ import { eventService } from '../auth/globus-service.ts';
 import { revokeToken } from '../auth/revoke.ts';
 import { forgetKeys } from '../auth/stored-key.ts';
 import { TokenFile } from '../auth/token-file.ts';
-import type { StoredTokens } from '../auth/token-store.ts';
+import type { StoredTokens, TokenStore } from '../auth/token-store.ts';
 import { AuthenticationError } from '../errors.ts';
+import type { ResolvedDiaspora } from '../options.ts';
 import type { ResolvedClient } from './client-options.ts';
 import { readStore } from './read-store.ts';
 import type { ServiceSession } from './service-session.ts';
@@ -18,10 +19,10 @@ import { isOfStore } from './subject.ts';
  */
 export async function logOut(
   { auth, requestTimeoutMs, env }: ResolvedClient,
-  { store, requests }: ServiceSession,
-  subject: string | null,
+  session: ServiceSession,
 ): Promise<void> {
-  const { issuer, oauthClientId, oauthClientSecret, refreshToken, refreshTokenFile } = auth.globus;
+  const { store, requests } = session;
+  const { issuer, oauthClientId, oauthClientSecret } = auth.globus;
   /** Where Globus Auth was asked in vain: it is not asked for each token that it does not answer. */
   let outOfReach: unknown = null;
   const failures: unknown[] = [];
@@ -45,17 +46,22 @@ export async function logOut(
   const attempt = (action: () => Promise<void>): Promise<void> =>
     action().catch((error: unknown) => void failures.push(error));
 
-  const shared = await readStore(store, () => store.read(eventService));
-  const rows: readonly StoredTokens[] = isOfStore(auth, store, shared)
-    ? ((await readStore(store, () => store.readAll())) ?? [])
-    : [];
-  for (const row of rows) {
+  const subject = await session.subject().catch((error: unknown) => {
+    const isOutage =
+      error instanceof AuthenticationError && error.code === 'TOKEN_ENDPOINT_UNAVAILABLE';
+    if (!isOutage) throw error;
+    if (error.retriable) outOfReach = error;
+    // Whose key it was stays unknown: that is not all, but the rest can be forgotten.
+    failures.push(error);
+    return null;
+  });
+  for (const row of await ownRows(auth, store)) {
     await attempt(async () => {
       await revoke(row.refresh_token, row.access_token);
       await store.forget(row.resource_server);
     });
   }
-  for (const given of await givenTokens(refreshToken, refreshTokenFile, attempt)) {
+  for (const given of await givenTokens(auth, attempt)) {
     await attempt(async () => {
       const replacement = await readStore(store, () => store.readReplacement(given));
       await revoke(replacement?.refresh_token ?? null, replacement?.access_token ?? null, given);
@@ -80,10 +86,32 @@ export async function logOut(
   }
 }
 
+/** Forgets the tokens that `logOut` has left since they could not be revoked. Asks nobody. Throws as `ownRows` does, or the system's error. */
+export async function forgetTokens(auth: ResolvedDiaspora, store: TokenStore): Promise<void> {
+  for (const row of await ownRows(auth, store)) await store.forget(row.resource_server);
+  for (const replaced of await replacedTokens(auth, store)) await store.forgetReplacement(replaced);
+}
+
+/** Rows of whoever signs in so: none where the token store is another person's than the refresh token that is set. Throws as `readStore` does. */
+export async function ownRows(
+  auth: ResolvedDiaspora,
+  store: TokenStore,
+): Promise<readonly StoredTokens[]> {
+  const shared = await readStore(store, () => store.read(eventService));
+  if (!isOfStore(auth, store, shared)) return [];
+  return (await readStore(store, () => store.readAll())) ?? [];
+}
+
+/** Refresh tokens that options, environment or file name, and for which the token store holds another. */
+export async function replacedTokens(auth: ResolvedDiaspora, store: TokenStore): Promise<string[]> {
+  // A file that cannot be read is spoken of by whoever must read it.
+  const given = await givenTokens(auth, (read) => read().catch(() => {}));
+  return given.filter((token) => store.isReplaced(token));
+}
+
 async function givenTokens(
-  refreshToken: string | undefined,
-  file: string | undefined,
-  attempt: (action: () => Promise<void>) => Promise<void>,
+  { globus: { refreshToken, refreshTokenFile: file } }: ResolvedDiaspora,
+  attempt: (read: () => Promise<void>) => Promise<void>,
 ): Promise<string[]> {
   const given = refreshToken === undefined ? [] : [refreshToken];
   if (file !== undefined) {

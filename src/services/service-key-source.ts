@@ -26,7 +26,7 @@ export interface ServiceKeySource {
   key(): Promise<ServiceKey>;
   /** Says that a broker refused a key, by default the present one: the next `key()` looks for another. */
   refused(key?: ServiceKey): void;
-  /** Says that nobody answers at the present key's endpoint: another is looked for meanwhile, in the token store and by v3's service. */
+  /** Says that nobody answers at the present key's endpoint, or that it has none: another is looked for meanwhile, in the token store and by v3's service. */
   unreachable(): void;
   /** Calls of `key()` fail from now on. */
   close(): void;
@@ -105,14 +105,15 @@ class SessionKeySource implements ServiceKeySource {
     this.#askedEndpointAt = performance.now();
     const { key } = held;
     const since =
-      key.version === 'v3' && key.createdAt !== null ? `, made at ${key.createdAt}` : '';
-    const put =
-      key.version === 'v3' ? ', or "npx diaspora-logger keys put" with the new --endpoint' : '';
-    this.#diagnostics.emit(
-      'BROKER_UNREACHABLE',
-      `Nobody answers at ${key.endpoint}: the stored service key${since}, has the brokers there. If they have moved, run "npx diaspora-logger keys create", which ends earlier keys${put}; or set DIASPORA_BOOTSTRAP.`,
-      { apiVersion: key.version },
-    );
+      key.version === 'v3' && key.createdAt !== null ? `, made at ${key.createdAt},` : '';
+    // Of brokers that it does not name, whoever asks for them speaks.
+    if (key.endpoint) {
+      this.#diagnostics.emit(
+        'BROKER_UNREACHABLE',
+        `Nobody answers at ${key.endpoint}: the stored service key${since} has the brokers there. If they have moved, run "npx diaspora-logger keys create", which ends earlier keys, or "npx diaspora-logger keys put" with the new --endpoint; or set DIASPORA_BOOTSTRAP.`,
+        { apiVersion: key.version },
+      );
+    }
     // Nobody waits for it: the service may be out of reach as well, and the brokers are tried again meanwhile.
     this.#elsewhere(key).then(
       (other) => {

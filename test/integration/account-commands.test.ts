@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { authService, eventService } from '../../src/auth/globus-service.ts';
+import { writeKey } from '../../src/auth/stored-key.ts';
 import { TokenStore } from '../../src/auth/token-store.ts';
 import { confidentialClient, nativeAppClientId } from '../../stack/globus-facts.ts';
 import { type Stack, startStack } from '../../stack/stack.ts';
@@ -290,6 +291,41 @@ describe('logout', () => {
     expect(end.err).toMatch(/^diaspora-logger: .*ECONNREFUSED.*settings\/consents ends it\.\n$/);
     expect(JSON.parse(end.out)).toEqual({ wasSignedIn: true, ended: false, left: [] });
     expect(await person.store.readAll()).toEqual([]);
+  });
+
+  it('forgets what replaced the token that is set, though Globus cannot be reached', async () => {
+    const { env, store } = await signedInAt('http://127.0.0.1:1');
+    const own = (await store.readAll())[0] ?? null;
+    for (const { resource_server: name } of await store.readAll()) await store.forget(name);
+    await store.updateReplacement('token-that-was-given', () => own);
+    const end = await accounts.run(['logout'], {
+      env: { ...env, DIASPORA_REFRESH: 'token-that-was-given' },
+    });
+    expect(end).toMatchObject({ code: 4 });
+    expect(end.out).toMatch(/^The tokens are forgotten on this machine/);
+    expect(await store.readReplacement('token-that-was-given')).toBeNull();
+    expect(readFileSync(store.path, 'latin1')).not.toContain(own?.refresh_token);
+  });
+
+  it('names a key whose owner only Globus could have told', async () => {
+    const { env, store, subject } = await signedInAt('http://127.0.0.1:1');
+    const rows = await store.readAll();
+    await store.write(...rows.map((row) => ({ ...row, identity_id: null })));
+    await writeKey(
+      store,
+      { apiVersion: 'v3', subject, isOwn: () => false },
+      { accessKey: 'AKIA1', secretKey: 'made-up-secret', endpoint: null, createdAt: null },
+    );
+    const end = await accounts.run(['logout', '--json'], { env });
+    expect(end.code).toBe(4);
+    expect(JSON.parse(end.out)).toMatchObject({
+      ended: false,
+      left: [expect.stringMatching(/still holds a service key.*DIASPORA_SUBJECT/)],
+    });
+    expect(await store.readAll()).toEqual([]);
+    const again = { env: { ...env, DIASPORA_SUBJECT: subject } };
+    expect(await accounts.run(['logout'], again)).toMatchObject({ code: 0, err: '' });
+    expect(await store.hasKeyRows()).toBe(false);
   });
 
   it.each(['hangs', 'answers 503', 'answers what is no HTTP'] as const)(
@@ -582,10 +618,15 @@ describe('keys', () => {
     const { secretKey } = JSON.parse(shown.out);
     const second = accounts.newcomer();
     const env = { ...second.env, DIASPORA_SUBJECT: person.subject, MOVED_KEY: secretKey };
-    const put = await accounts.run(['keys', 'put', '--secret-from', 'MOVED_KEY', ...v1], { env });
-    expect(put).toMatchObject({ code: 0, err: '' });
-    const there = await runCommand(['keys', 'show', '--json', '--show-secret', ...v1], { env });
-    expect(JSON.parse(there.out)).toMatchObject({ version: 'v1', secretKey });
+    const from = ['--secret-from', 'MOVED_KEY', ...v1];
+    const endpoint = 'broker.example.org:9198';
+    // The second time its brokers stay as they were put.
+    for (const brokers of [['--endpoint', endpoint], []]) {
+      const put = await accounts.run(['keys', 'put', ...from, ...brokers], { env });
+      expect(put).toMatchObject({ code: 0, err: '' });
+      const there = await runCommand(['keys', 'show', '--json', '--show-secret', ...v1], { env });
+      expect(JSON.parse(there.out)).toMatchObject({ version: 'v1', secretKey, endpoint });
+    }
   });
 
   it('are not made before a person has agreed', async () => {

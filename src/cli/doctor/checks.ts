@@ -72,7 +72,9 @@ async function examineServiceAndKey(
     unlessKeyStored(auth, env, { ...service, examine: () => examineService(auth, env) }),
   );
   return examination.check({ id: 'key', title: 'Service key', needs: [], ...here }, () =>
-    examineKey(auth, env),
+    examineKey(auth, env, {
+      areBrokersNamed: configuration.value?.options.bootstrapBrokers.length !== 0,
+    }),
   );
 }
 

@@ -67,8 +67,12 @@ export async function examineService(
   return ok(true, `${auth.serviceUrl} (${auth.apiVersion}) answers; ${own}`);
 }
 
-/** What is stored here: none is made, since a new one may end those of other machines. */
-export async function examineKey(auth: ResolvedDiaspora, env: Environment): Promise<Finding<true>> {
+/** What is stored here: none is made, since a new one may end those of other machines. `areBrokersNamed`: by flag or environment. */
+export async function examineKey(
+  auth: ResolvedDiaspora,
+  env: Environment,
+  { areBrokersNamed }: { readonly areBrokersNamed: boolean },
+): Promise<Finding<true>> {
   await using client = clientOf(auth, env);
   if ((await client.getSecretKey()) === null) {
     const text = 'none is stored here';
@@ -80,5 +84,10 @@ export async function examineKey(auth: ResolvedDiaspora, env: Environment): Prom
   }
   const key = await client.retrieveKey();
   const who = key.version === 'v3' ? `access key ${key.accessKey}` : `user ${key.username}`;
-  return ok(true, `${who}, for ${key.endpoint ?? 'brokers that it does not name'}`);
+  if (key.endpoint) return ok(true, `${who}, for ${key.endpoint}`);
+  const text = `${who}, for brokers that it does not name`;
+  if (areBrokersNamed) return ok(true, text);
+  const advice =
+    'Name them: npx diaspora-logger keys put, with the same key and --endpoint; or DIASPORA_BOOTSTRAP';
+  return warning(true, { text, advice });
 }

@@ -182,13 +182,14 @@ describe("Java's properties", () => {
   });
 });
 
-const hasKcat = spawnSync('kcat', ['-V']).status === 0;
+const kcat = 'kcat';
+const hasKcat = spawnSync(kcat, ['-V']).status === 0;
 
 /** What kcat itself reads: every property that is set. */
 function readByKcat(text: string, flags: readonly string[] = []): Map<string, string> {
   const file = join(temporaryDirectory(), 'kcat.conf');
   writeFileSync(file, text);
-  const { stdout } = spawnSync('kcat', ['-F', file, ...flags, '-X', 'dump'], { encoding: 'utf8' });
+  const { stdout } = spawnSync(kcat, ['-F', file, ...flags, '-X', 'dump'], { encoding: 'utf8' });
   const lines = stdout.split('\n').map((line) => line.split(' = '));
   return new Map(lines.map(([name = '', ...value]) => [name, value.join(' = ')]));
 }

@@ -103,6 +103,29 @@ describe('a key of v3', () => {
     expect(service.seen).toEqual([]);
   });
 
+  it('that is put without brokers leaves those that are stored, of its version', async () => {
+    const { person } = await started();
+    for (const apiVersion of ['v3', 'v1'] as const) {
+      const endpointAfter = async (secretKey: string, endpoint?: string): Promise<unknown> => {
+        const accessKey = apiVersion === 'v3' ? { accessKey: `AKIA${secretKey}` } : {};
+        const brokers = endpoint === undefined ? {} : { endpoint };
+        const client = person.client({ apiVersion });
+        await client.putSecretKey(secretKey, { ...accessKey, ...brokers });
+        expect(await client.retrieveKey()).toEqual(
+          await person.client({ apiVersion }).retrieveKey(),
+        );
+        return (await client.retrieveKey()).endpoint || null;
+      };
+      expect(await endpointAfter('first')).toBeNull();
+      const brokers = `${apiVersion}.example.org:9098`;
+      expect(await endpointAfter('second', brokers)).toBe(brokers);
+      expect(await endpointAfter('third')).toBe(brokers);
+      expect(await endpointAfter('fourth', 'moved.example.org:9098')).toBe(
+        'moved.example.org:9098',
+      );
+    }
+  });
+
   it('is put into a machine where nobody signed in, and works there', async () => {
     const { service } = await started();
     const env = { DIASPORA_USER_DIR: temporaryDirectory(), DIASPORA_SERVICE_URL: service.url };

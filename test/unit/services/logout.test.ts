@@ -4,6 +4,8 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { authService, eventService } from '../../../src/auth/globus-service.ts';
+import { resolveDiaspora } from '../../../src/options.ts';
+import { forgetTokens, replacedTokens } from '../../../src/services/logout.ts';
 import { type Globus, startGlobus } from '../../../stack/globus.ts';
 import { confidentialClient } from '../../../stack/globus-facts.ts';
 import { temporaryDirectory } from '../auth/signed-in.ts';
@@ -134,6 +136,49 @@ describe('logout', () => {
     await diaspora.logout();
     expect(await isActive(next)).toBe(false);
     expect(store.isReplaced(refreshToken)).toBe(false);
+  });
+
+  it('leaves what replaced a token that was given where Globus Auth is out of reach, until that is forgotten', async () => {
+    await globus.set({ rotateRefreshTokens: true });
+    const service = await PublicService.start(globus);
+    const { client, signedIn, store, env } = await personAt(globus, service.url, {
+      isSaved: false,
+    });
+    const { refreshToken, subject } = signedIn;
+    await client({ refreshToken, subject }).listTopics();
+    const next = (await store.readReplacement(refreshToken))?.refresh_token ?? '';
+    const down = { ...env, DIASPORA_ISSUER: 'http://127.0.0.1:9' };
+    await expect(client({ env: down, refreshToken, subject }).logout()).rejects.toMatchObject({
+      code: 'TOKEN_ENDPOINT_UNAVAILABLE',
+    });
+    expect((await store.readReplacement(refreshToken))?.refresh_token).toBe(next);
+    const auth = resolveDiaspora({ refreshToken }, down, false);
+    expect(await replacedTokens(auth, store)).toEqual([refreshToken]);
+    await forgetTokens(auth, store);
+    expect(await replacedTokens(auth, store)).toEqual([]);
+    expect(await store.readReplacement(refreshToken)).toBeNull();
+    expect(readFileSync(store.path, 'latin1')).not.toContain(next);
+  });
+
+  it('forgets keys though Globus Auth cannot be asked who is signed in', async () => {
+    const { signedIn, client, env } = await personAt(globus, globus.issuer, { isSaved: false });
+    const down = { ...env, DIASPORA_ISSUER: 'http://127.0.0.1:9' };
+    const store = storeAt({ ...globus, issuer: down.DIASPORA_ISSUER }, down);
+    await client({ env: down }).putSecretKey('secret', { accessKey: 'AKIA1' });
+    expect(await store.hasKeyRows()).toBe(true);
+    // As the Python SDK's first versions write them.
+    await store.write(
+      { ...rowOf(signedIn), identity_id: null },
+      { ...rowOf(signedIn, authService), identity_id: null },
+    );
+    await expect(client({ env: down }).logout()).rejects.toMatchObject({
+      code: 'TOKEN_ENDPOINT_UNAVAILABLE',
+      retriable: true,
+    });
+    expect(await store.hasKeyRows()).toBe(false);
+    expect(await store.readAll()).toHaveLength(2);
+    await forgetTokens(resolveDiaspora({}, down, false), store);
+    expect(await store.readAll()).toEqual([]);
   });
 
   it('of a token in a file ends that token', async () => {

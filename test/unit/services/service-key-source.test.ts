@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type Environment, parseBrokers, resolveDiaspora } from '../../../src/options.ts';
-import { openBrokerAccess } from '../../../src/services/broker-sign-in.ts';
+import { type BrokerAccess, openBrokerAccess } from '../../../src/services/broker-sign-in.ts';
 import type { ServiceKey } from '../../../src/services/service-key.ts';
 import {
   openServiceKeySource,
@@ -54,6 +54,15 @@ function sourceOf(
 /** As another process does. */
 const storeEndpoint = (person: Person, endpoint: string): Promise<boolean> =>
   person.store.update((row) => row && { ...row, extra: { ...row.extra, endpoint } });
+
+/** As soon as they are known. */
+async function brokersOf(access: BrokerAccess): ReturnType<BrokerAccess['bootstrapBrokers']> {
+  for (;;) {
+    const brokers = await access.bootstrapBrokers().catch(() => null);
+    if (brokers !== null) return brokers;
+    await new Promise(setImmediate);
+  }
+}
 
 const secretOf = (key: ServiceKey): string => key.secretKey;
 
@@ -277,6 +286,49 @@ describe('an endpoint where nobody answers', () => {
       expect((await person.client({ apiVersion }).retrieveKey()).endpoint).toBe(moved);
     },
   );
+
+  it.each(['v3', 'v1'] as const)(
+    'that is missing is said, and taken up once a person has put it, of %s',
+    async (apiVersion) => {
+      const { service, person } = await started(apiVersion);
+      const accessKey = apiVersion === 'v3' ? { accessKey: 'AKIA1' } : {};
+      const put = (endpoint?: string): Promise<void> =>
+        person
+          .client({ apiVersion })
+          .putSecretKey('stored', { ...accessKey, ...(endpoint !== undefined && { endpoint }) });
+      await put();
+      vi.stubEnv('DIASPORA_USER_DIR', person.env['DIASPORA_USER_DIR']);
+      const heard = new Heard();
+      const auth = resolveDiaspora({ apiVersion }, person.env, false);
+      const access = openBrokerAccess({ auth, bootstrapBrokers: [] }, heard.diagnostics);
+      onTestFinished(() => access.close());
+      const { signIn } = access;
+      if (signIn?.mechanism === 'OAUTHBEARER') await signIn.token();
+      else await signIn?.account();
+      await put(moved);
+      await expect(access.bootstrapBrokers()).rejects.toMatchObject({
+        code: 'SERVICE_REFUSED',
+        message: expect.stringMatching(
+          /^The service key does not say where the brokers are: .*keys put" with --endpoint.*DIASPORA_BOOTSTRAP/,
+        ),
+      });
+      expect(await brokersOf(access)).toEqual(parseBrokers(moved));
+      expect(service.seen).toEqual([]);
+      expect(new Set(heard.codes())).toEqual(new Set(['SERVICE_REFUSED']));
+    },
+  );
+
+  it('that is missing is asked of v3’s service', async () => {
+    const { service, person } = await started('v3');
+    const { secretKey, accessKey } = service.makeKey(person.signedIn.subject);
+    await person.client().putSecretKey(secretKey, { accessKey });
+    vi.stubEnv('DIASPORA_USER_DIR', person.env['DIASPORA_USER_DIR']);
+    const auth = resolveDiaspora({}, person.env, false);
+    const access = openBrokerAccess({ auth, bootstrapBrokers: [] }, new Heard().diagnostics);
+    onTestFinished(() => access.close());
+    expect(await brokersOf(access)).toEqual(parseBrokers(endpoint));
+    expect(service.lines).toEqual(['POST /api/v3/key']);
+  });
 
   it('stays stored, where a person has put it and v3 names another', async () => {
     const { service, source, person } = await started('v3');

@@ -14,15 +14,21 @@ const environment = () => ({
   DIASPORA_SERVICE_URL: 'http://127.0.0.1:1',
 });
 
-async function putKey(env: Readonly<Record<string, string>>): Promise<void> {
+async function putKey(
+  env: Readonly<Record<string, string>>,
+  endpoint = '127.0.0.1:1',
+): Promise<void> {
   await using client = new DiasporaClient({ env });
-  await client.putSecretKey(key, { accessKey: 'AKIA0123456789ABCDEF', endpoint: '127.0.0.1:1' });
+  await client.putSecretKey(key, { accessKey: 'AKIA0123456789ABCDEF', endpoint });
 }
 
-async function examined(env: NodeJS.ProcessEnv): Promise<(id: string) => CheckResult | undefined> {
+async function examined(
+  env: NodeJS.ProcessEnv,
+  more: { readonly brokers?: string } = {},
+): Promise<(id: string) => CheckResult | undefined> {
   const quiet = { onStart: () => undefined, onResult: () => undefined };
   const examination = new Examination({ timeoutMs: 58_000, ...quiet });
-  const flags = { auth: 'diaspora', write: false };
+  const flags = { auth: 'diaspora', write: false, ...more };
   await examineAll(examination, { topicArgument: 'logs', flags, env });
   return (id) => examination.results.find((result) => result.id === id);
 }
@@ -43,5 +49,30 @@ it('begins with the credentials where nobody is signed in, and no key is stored'
   for (const id of ['token', 'service']) {
     expect(check(id)).toMatchObject({ status: 'failed', exitStatus: 3 });
     expect(JSON.stringify(check(id)?.notes)).not.toContain('all the same');
+  }
+});
+
+it('warns of a stored key that has no brokers, unless they are named otherwise', async () => {
+  const env = environment();
+  await putKey(env, '');
+  const check = await examined(env);
+  expect(check('key')).toMatchObject({
+    status: 'warning',
+    notes: [
+      {
+        text: 'access key AKIA0123456789ABCDEF, for brokers that it does not name',
+        advice: expect.stringMatching(/keys put.*--endpoint.*DIASPORA_BOOTSTRAP/),
+      },
+    ],
+  });
+  expect(check('names')).toMatchObject({ status: 'failed' });
+  const brokers = '127.0.0.1:1';
+  const [byFlag, byEnvironment] = [
+    await examined(env, { brokers }),
+    await examined({ ...env, DIASPORA_BOOTSTRAP: brokers }),
+  ];
+  for (const named of [byFlag, byEnvironment]) {
+    expect(named('key')).toMatchObject({ status: 'ok' });
+    expect(named('names')).toMatchObject({ status: 'ok' });
   }
 });
