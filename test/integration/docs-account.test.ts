@@ -1,4 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
+import { createPrivateKey } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -308,6 +309,28 @@ describe('docs/connection.md', () => {
       const out = accounts.directory();
       writeFileSync(join(out, 'kcat.conf'), 'mine=1\n');
       return run([...hidden, '--out', out], scram);
+    },
+    'kcat cannot read a value': () =>
+      run(hidden, { ...scram, DIASPORA_USERNAME: String.raw`a\:b` }),
+    'read PEM keys in PKCS8 alone': () => {
+      const { certFile, keyFile } = stack.clientCertificate;
+      const key = join(accounts.directory(), 'key.pem');
+      const older = createPrivateKey(readFileSync(keyFile)).export({
+        type: 'sec1',
+        format: 'pem',
+      });
+      writeFileSync(key, older);
+      const args = [
+        'connection',
+        '--auth',
+        'mtls',
+        '--cert',
+        certFile,
+        '--cert-key',
+        key,
+        '--java',
+      ];
+      return run(args, {});
     },
     'reads no PKCS12': () => {
       const { pfxFile, passphrase } = stack.clientCertificate;
