@@ -23,8 +23,8 @@ export default class TallyReporter {
     if (!file) return;
     /** @type {Tally} */
     const tally = { passed: 0, failed: [], skipped: [] };
-    if (unhandledErrors.length > 0) {
-      tally.failed.push({ name: 'Outside of tests', reason: reasonOf(unhandledErrors) });
+    for (const error of unhandledErrors) {
+      tally.failed.push({ name: 'Outside of tests', reason: reasonOf([error]) });
     }
     for (const module of modules) {
       const name = module.relativeModuleId;

@@ -42,6 +42,7 @@ export function whoIsSignedIn(options: SignedInOptions): Promise<SignedIn> {
 async function askAll(options: SignedInOptions): Promise<SignedIn> {
   const { auth, requestTimeoutMs, env } = options;
   let scope = '';
+  /** Unknown where another of this process has bought the token before. */
   let configured: unknown;
   const diagnostics = new Diagnostics(({ code, detail }) => {
     if (code !== 'TOKEN_REFRESHED') return;
@@ -51,10 +52,9 @@ async function askAll(options: SignedInOptions): Promise<SignedIn> {
   const source = openTokenSource({ auth, diagnostics, requestTimeoutMs, env });
   const { expiresAt } = await source.token().finally(() => source.close());
   const store = storeOf(auth, env);
-  // Not the first of all places: its token may have been refused.
-  const found = isPlace(configured)
-    ? await new RefreshTokenOrigin(auth, store).at(configured)
-    : null;
+  const origin = new RefreshTokenOrigin(auth, store);
+  // Not the first of all places, where it is known: its token may have been refused.
+  const found = await (isPlace(configured) ? origin.at(configured) : origin.find(() => false));
   return {
     store: store.directory && store.path,
     place: found?.configured.place ?? 'client',

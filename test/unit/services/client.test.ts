@@ -12,7 +12,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } 
 import { authService, eventService } from '../../../src/auth/globus-service.ts';
 import { type RequestedToken, requestToken } from '../../../src/auth/request-token.ts';
 import { whoIsSignedIn } from '../../../src/auth/signed-in.ts';
+import { openTokenSource } from '../../../src/auth/token-source.ts';
 import type { StoredTokens } from '../../../src/auth/token-store.ts';
+import { Diagnostics } from '../../../src/diagnostics.ts';
 import { ConfigurationError } from '../../../src/errors.ts';
 import { type Environment, resolveDiaspora } from '../../../src/options.ts';
 import { DiasporaClient } from '../../../src/services/diaspora-client.ts';
@@ -189,6 +191,16 @@ describe('the subject', () => {
     const who = await whoIsSignedIn({ auth, requestTimeoutMs: 5_000, env: both });
     expect(who).toMatchObject({ place: 'store', isReplaced: false });
     expect(who.person?.subject).toBe(signedIn.subject);
+  });
+
+  it('is the same where another of this process has the token already', async () => {
+    const { signedIn, env } = await personAt(globus, 'http://127.0.0.1:1');
+    const { globus: auth } = resolveDiaspora({}, env, false);
+    const source = openTokenSource({ auth, diagnostics: new Diagnostics(() => {}), env });
+    onTestFinished(() => source.close());
+    await source.token();
+    const who = await whoIsSignedIn({ auth, requestTimeoutMs: 5_000, env });
+    expect(who).toMatchObject({ place: 'store', person: { subject: signedIn.subject } });
   });
 
   it('is not known where Globus Auth does not name it', async () => {
